@@ -1,0 +1,1 @@
+//! Tags to spans to scores: strict, seqeval and conlleval rules, floors, confusion.

@@ -1,0 +1,1 @@
+//! Layers: every forward and every backward, by hand.

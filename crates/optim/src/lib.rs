@@ -1,0 +1,1 @@
+//! Adam, dense and row-sparse, clipping and schedules.

@@ -1,0 +1,1 @@
+//! Numbers: matrix products, pointwise functions, reductions, initialisers, random streams.
