@@ -1,1 +1,17 @@
-//! Numbers: matrix products, pointwise functions, reductions, initialisers, random streams.
+//! Numbers: matrix products, pointwise functions, reductions, initialisers and random streams.
+//!
+//! Everything is generic over [`Real`], which is `f32` (training, tagging) or `f64` (gradient
+//! checks). `f64` always runs the plain code; `f32` may run a kernel made for the processor at hand
+//! behind the same call. Matrices are row-major `ndarray` arrays. A wrong shape is a bug of the
+//! caller: functions panic and name both shapes.
+
+mod activation;
+pub mod init;
+mod product;
+pub mod random;
+mod real;
+mod reduce;
+
+pub use product::{add_dot, dot, dot_bias};
+pub use real::Real;
+pub use reduce::{add_rows, log_sum_exp, softmax_in_place, sum_of_squares};

@@ -1,0 +1,125 @@
+//! Bidirectional LSTM: one layer reads from the left, one from the right, side by side.
+//!
+//! ```text
+//! (1)  y = [→h ←h]                         (N, 2H)
+//! (1') d→h = dy[:, ..H]   d←h = dy[:, H..]    dx = →dx + ←dx
+//! ```
+
+use ndarray::{Array2, Axis, concatenate};
+use tensor::Real;
+
+use crate::Params;
+use crate::lstm::{self, Lstm, Masks};
+use crate::packing::{Direction, Packing};
+use crate::params::within;
+
+/// Weights of both directions.
+#[derive(Clone, Debug)]
+pub struct BiLstm<F> {
+    /// Reads from the first token to the last.
+    pub forward: Lstm<F>,
+    /// Reads from the last token to the first.
+    pub backward: Lstm<F>,
+}
+
+/// What `backward` needs of `forward`: the caches of both directions.
+#[derive(Debug)]
+pub struct Cache<F> {
+    forward: lstm::Cache<F>,
+    backward: lstm::Cache<F>,
+}
+
+impl<F: Real> Params<F> for BiLstm<F> {
+    fn tensors(&self) -> Vec<(String, ndarray::ArrayViewD<'_, F>)> {
+        let backward = within("backward", self.backward.tensors());
+        [within("forward", self.forward.tensors()), backward].into_iter().flatten().collect()
+    }
+
+    fn tensors_mut(&mut self) -> Vec<(String, ndarray::ArrayViewMutD<'_, F>)> {
+        let backward = within("backward", self.backward.tensors_mut());
+        [within("forward", self.forward.tensors_mut()), backward].into_iter().flatten().collect()
+    }
+}
+
+impl<F: Real> BiLstm<F> {
+    /// Initial weights as in [`Lstm::new`]; `index` and the number after it name the two directions.
+    pub fn new(n_in: usize, n_hidden: usize, seed: u64, index: u16) -> Self {
+        let forward = Lstm::new(n_in, n_hidden, seed, index);
+        let backward = Lstm::new(n_in, n_hidden, seed, index + 1);
+        Self { forward, backward }
+    }
+
+    /// `x` (N, D) → y (N, 2H). `masks` are those of the forward and of the backward direction.
+    pub fn forward(
+        &self,
+        x: Array2<F>,
+        packing: &Packing,
+        masks: [Masks<F>; 2],
+    ) -> (Array2<F>, Cache<F>) {
+        let [there, back] = masks;
+        let (h_there, forward) =
+            self.forward.forward(x.clone(), packing, Direction::Forward, there);
+        let (h_back, backward) = self.backward.forward(x, packing, Direction::Backward, back);
+        let y = concatenate(Axis(1), &[h_there.view(), h_back.view()]).expect("equal rows"); // (1)
+        (y, Cache { forward, backward })
+    }
+
+    /// `dy` (N, 2H) → dx (N, D). Adds to `grads`.
+    pub fn backward(&self, cache: Cache<F>, dy: &Array2<F>, grads: &mut Self) -> Array2<F> {
+        let n_hidden = self.forward.n_hidden();
+        let (dh_there, dh_back) = dy.view().split_at(Axis(1), n_hidden); // (1')
+        let mut dx = self.forward.backward(cache.forward, dh_there, &mut grads.forward);
+        dx += &self.backward.backward(cache.backward, dh_back, &mut grads.backward);
+        dx
+    }
+
+    /// Width of the output, 2H.
+    pub fn n_out(&self) -> usize {
+        2 * self.forward.n_hidden()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gradcheck::{assert_gradients, gradcheck, gradcheck_input, weighted_sum};
+    use crate::testing::{LENGTHS, normal, vector};
+    use ndarray::s;
+
+    const D: usize = 3;
+    const H: usize = 2;
+
+    fn lstm(which: u32) -> Lstm<f64> {
+        let [w_ih, w_hh] = [normal(which, 4 * H, D), normal(which + 1, 4 * H, H)];
+        Lstm { w_ih, w_hh, b: vector(which + 2, 4 * H) }
+    }
+
+    #[test]
+    fn backward_agrees_with_central_differences() {
+        let layer = BiLstm { forward: lstm(0), backward: lstm(10) };
+        for lengths in LENGTHS {
+            let packing = Packing::new(lengths.to_vec());
+            let (x, r) = (normal(20, packing.rows(), D), normal(21, packing.rows(), 2 * H));
+            let run = |l: &BiLstm<f64>, x: &Array2<f64>| {
+                l.forward(x.clone(), &packing, Default::default())
+            };
+            let mut grads = layer.zeros_like();
+            let dx = layer.backward(run(&layer, &x).1, &r, &mut grads);
+            let mut checks = gradcheck(&layer, &grads, |l| weighted_sum(&run(l, &x).0, &r));
+            checks.push(gradcheck_input("dx", &x, &dx, |x| weighted_sum(&run(&layer, x).0, &r)));
+            assert_gradients(&checks, 1e-8);
+        }
+    }
+
+    #[test]
+    fn the_last_token_of_a_short_sentence_starts_the_backward_walk_from_nothing() {
+        // Alone or beside a longer sentence, its rows are the same.
+        let layer = BiLstm { forward: lstm(0), backward: lstm(10) };
+        let x = normal(20, 5, D); // lengths 3 and 2: rows 0 1 | 2 3 | 4
+        let both = layer.forward(x.clone(), &Packing::new(vec![3, 2]), Default::default()).0;
+        let short = concatenate(Axis(0), &[x.slice(s![1..2, ..]), x.slice(s![3..4, ..])]).unwrap();
+        let alone = layer.forward(short, &Packing::new(vec![2]), Default::default()).0;
+        assert_eq!(both.row(1), alone.row(0));
+        assert_eq!(both.row(3), alone.row(1));
+    }
+}

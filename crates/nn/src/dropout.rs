@@ -1,0 +1,86 @@
+//! Dropout with one mask a sentence, the same at all its time steps.
+//!
+//! Srivastava et al. 2014, "inverted": what is kept is scaled by 1/(1 − p), so that tagging needs no
+//! change. One mask for all steps is what Gal and Ghahramani 2016 argue for and what Keras's LSTM does
+//! with its `dropout` and `recurrent_dropout`.
+//!
+//! ```text
+//! (1)  y_t = x_t ⊙ m        m_u = 0 with probability p, else 1/(1 − p)        (1') dx_t = dy_t ⊙ m
+//! ```
+
+use ndarray::{Array2, s};
+use tensor::Real;
+use tensor::random::{Purpose, Stream};
+
+use crate::packing::Packing;
+
+/// What a mask's numbers depend on, besides its place in the network: nothing else.
+#[derive(Clone, Copy, Debug)]
+pub struct Noise<'a> {
+    /// Seed of the run.
+    pub seed: u64,
+    /// The epoch.
+    pub epoch: u32,
+    /// A number for each sentence of the packing, in its order, that stays the sentence's own however
+    /// it is batched: its place in the corpus.
+    pub sentences: &'a [u32],
+}
+
+impl Noise<'_> {
+    /// A mask (B, width) that drops each unit with probability `p`; none if p is 0. `place` names where
+    /// in the network it is used.
+    ///
+    /// # Panics
+    /// If p is not in [0, 1).
+    pub fn mask<F: Real>(&self, place: u16, width: usize, p: f64) -> Option<Array2<F>> {
+        assert!((0.0..1.0).contains(&p), "dropout must be in [0, 1), not {p}");
+        if p == 0.0 {
+            return None;
+        }
+        let keep = F::of(1.0 / (1.0 - p));
+        let mut mask = Array2::zeros((self.sentences.len(), width));
+        for (mut row, &sentence) in mask.rows_mut().into_iter().zip(self.sentences) {
+            let mut stream =
+                Stream::numbered(self.seed, Purpose::Dropout, place, self.epoch, sentence);
+            row.mapv_inplace(|_| if f64::from(stream.unit()) < p { F::zero() } else { keep });
+        }
+        Some(mask)
+    }
+}
+
+/// (1) and (1'): multiplies the rows of each sentence in `x` (N, D) by its row of `mask` (B, D).
+pub fn apply<F: Real>(x: &mut Array2<F>, mask: &Array2<F>, packing: &Packing) {
+    assert_eq!(mask.dim(), (packing.sentences(), x.ncols()), "a mask has a row a sentence");
+    for t in 0..packing.steps() {
+        let rows = packing.step(t);
+        let running = rows.len();
+        let mut x_t = x.slice_mut(s![rows, ..]);
+        x_t *= &mask.slice(s![..running, ..]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mask_keeps_its_share_scaled_and_depends_on_the_sentence_not_on_its_place() {
+        let noise = Noise { seed: 3, epoch: 2, sentences: &[7, 9] };
+        let m = noise.mask::<f64>(4, 10_000, 0.2).unwrap();
+        let kept = m.iter().filter(|&&v| v == 1.25).count();
+        assert!(m.iter().all(|&v| v == 0.0 || v == 1.25));
+        // 16,000 expected, standard deviation 57.
+        assert!(kept.abs_diff(16_000) < 285, "{kept}");
+        let other = Noise { sentences: &[9], ..noise }.mask::<f64>(4, 10_000, 0.2).unwrap();
+        assert_eq!(m.row(1), other.row(0));
+        assert!(noise.mask::<f64>(4, 5, 0.0).is_none());
+    }
+
+    #[test]
+    fn a_mask_is_the_same_at_all_steps_of_a_sentence() {
+        let packing = Packing::new(vec![3, 1]);
+        let mut x = Array2::ones((4, 2));
+        apply(&mut x, &ndarray::array![[2.0, 3.0], [5.0, 7.0]], &packing);
+        assert_eq!(x, ndarray::array![[2.0, 3.0], [5.0, 7.0], [2.0, 3.0], [2.0, 3.0]]);
+    }
+}

@@ -1,0 +1,79 @@
+//! Softmax and cross-entropy over the tags of each token.
+//!
+//! ```text
+//! N tokens · K tags · y the right tag · s the scores · w the weight of the loss (1 / tokens of a batch)
+//!
+//! (1)  p_k = e^{s_k} / Σ_j e^{s_j}
+//! (2)  L   = − w Σ_N log p_y
+//!
+//! (2', 1')  ds_k = w (p_k − [k = y])
+//! ```
+//!
+//! log p_y is taken as s_y − log Σ e^{s_j}, never as the logarithm of p.
+
+use ndarray::Array2;
+use tensor::{Real, log_sum_exp, softmax_in_place};
+
+/// `scores` (N, K), `tags` (N) → Σ_N −log p_y, not weighted, and ds (N, K), weighted by `weight`.
+///
+/// # Panics
+/// If there is not one tag a row, each below K.
+pub fn cross_entropy<F: Real>(mut scores: Array2<F>, tags: &[u32], weight: F) -> (f64, Array2<F>) {
+    assert_eq!(scores.nrows(), tags.len(), "one tag a row of scores");
+    let mut loss = 0.0;
+    for (mut s, &y) in scores.rows_mut().into_iter().zip(tags) {
+        let s = s.as_slice_mut().expect("row-major");
+        let s_y = s[y as usize];
+        let log_z = softmax_in_place(s); // (1)
+        loss += (log_z - s_y).f64(); // (2)
+        s[y as usize] -= F::one(); // (2', 1')
+        s.iter_mut().for_each(|d| *d *= weight);
+    }
+    (loss, scores)
+}
+
+/// Σ_N −log p_y alone, for a part of the corpus that is not trained on.
+pub fn negative_log_likelihood<F: Real>(scores: &Array2<F>, tags: &[u32]) -> f64 {
+    let row = |(s, &y): (ndarray::ArrayView1<'_, F>, &u32)| {
+        let s = s.to_slice().expect("row-major");
+        (log_sum_exp(s) - s[y as usize]).f64()
+    };
+    scores.rows().into_iter().zip(tags).map(row).sum()
+}
+
+/// p (N, K) of `scores`.
+pub fn probabilities<F: Real>(mut scores: Array2<F>) -> Array2<F> {
+    for mut s in scores.rows_mut() {
+        softmax_in_place(s.as_slice_mut().expect("row-major"));
+    }
+    scores
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gradcheck::{assert_gradients, gradcheck_input};
+    use crate::testing::normal;
+
+    #[test]
+    fn gradient_agrees_with_central_differences() {
+        for n in [1, 4] {
+            let scores = normal(0, n, 5);
+            let tags: Vec<u32> = (0..n as u32).map(|i| (i * 3) % 5).collect();
+            let weight = 1.0 / 7.0;
+            let (loss, ds) = cross_entropy(scores.clone(), &tags, weight);
+            let check = gradcheck_input("ds", &scores, &ds, |s| {
+                weight * cross_entropy(s.clone(), &tags, weight).0
+            });
+            assert_gradients(&[check], 1e-8);
+            assert!((loss - negative_log_likelihood(&scores, &tags)).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn scores_far_apart_give_a_finite_loss() {
+        let (loss, ds) = cross_entropy(ndarray::array![[1000.0f32, -1000.0]], &[1], 1.0);
+        assert_eq!(loss, 2000.0);
+        assert_eq!(ds, ndarray::array![[1.0, -1.0]]);
+    }
+}
