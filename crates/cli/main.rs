@@ -1,1 +1,123 @@
-fn main() {}
+//! The program: what was typed becomes calls of the crates; what they say becomes text and exit codes.
+//!
+//! Results go to standard output, everything for people to standard error. Exit codes: 0 done, 1 a
+//! check said no, 2 a mistake in arguments, files or models, 3 training diverged, 130 interrupted.
+
+mod args;
+mod eval_command;
+mod info;
+mod input;
+mod progress;
+mod tag;
+mod train_command;
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+/// Why a command ended early.
+pub enum Stop {
+    /// A mistake that the user can mend.
+    Error(data::Error),
+    /// Nobody reads standard output any more: not a mistake.
+    ClosedPipe,
+    /// Ctrl-C; what was done is saved.
+    Interrupted,
+    /// A result below what was asked for.
+    No,
+}
+
+impl From<data::Error> for Stop {
+    fn from(error: data::Error) -> Self {
+        Stop::Error(error)
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Stop::ClosedPipe;
+        }
+        Stop::Error(data::Error::new("E042", format!("cannot write the result: {error}")))
+    }
+}
+
+/// How results and messages are shown.
+#[derive(Clone, Copy)]
+pub struct Screen {
+    /// Colour on standard output.
+    pub color: bool,
+    /// Progress and remarks on standard error.
+    pub quiet: bool,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let screen = Screen { color: cli.color.on(&io::stdout()), quiet: cli.quiet };
+    let done = match &cli.command {
+        Command::Train(args) => train_command::run(args, screen),
+        Command::Tag(args) => tag::run(args, screen),
+        Command::Eval(args) => eval_command::run(args, screen),
+        Command::Info(args) => info::run(args, screen),
+        Command::Help { topic } => help(topic.as_deref()),
+    };
+    match done {
+        Ok(()) | Err(Stop::ClosedPipe) => ExitCode::SUCCESS,
+        Err(Stop::No) => ExitCode::from(1),
+        Err(Stop::Interrupted) => ExitCode::from(130),
+        Err(Stop::Error(error)) => {
+            eprintln!("{}", paint_first_word(&error.to_string(), io::stderr().is_terminal()));
+            ExitCode::from(if error.code == "E011" { 3 } else { 2 })
+        }
+    }
+}
+
+/// `error[E003]` in red, `warning[W001]` in yellow, where there is colour.
+fn paint_first_word(text: &str, terminal: bool) -> String {
+    if !terminal || std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) {
+        return text.to_owned();
+    }
+    let end = text.find(':').unwrap_or(0);
+    let color = if text.starts_with("warning") { "33" } else { "31" };
+    format!("\x1b[1;{color}m{}\x1b[0m{}", &text[..end], &text[end..])
+}
+
+/// Shows warnings, each once.
+pub fn warn(warnings: &[data::Warning], screen: Screen) {
+    if !screen.quiet {
+        for warning in warnings {
+            eprintln!("{}", paint_first_word(&warning.to_string(), io::stderr().is_terminal()));
+        }
+    }
+}
+
+/// The meaning of an error's code, the keys of the configuration, or the usage.
+fn help(topic: Option<&str>) -> Result<(), Stop> {
+    let mut out = io::stdout().lock();
+    let codes = || data::CODES.iter().chain(train::codes::CODES);
+    match topic {
+        None => write!(out, "{}", args::usage())?,
+        Some("config") => write!(out, "{}", train::config::PRESETS[0].1)?,
+        Some("codes") => {
+            for (code, text) in codes() {
+                writeln!(out, "{code}  {}", text.split(". ").next().unwrap_or(text))?;
+            }
+        }
+        Some(topic) => {
+            let topic = topic.to_uppercase();
+            match codes().find(|(code, _)| *code == topic) {
+                Some((code, text)) => writeln!(out, "{code}: {text}")?,
+                None => {
+                    let error = data::Error::new("E044", format!("no help on `{topic}`"));
+                    let help =
+                        "`longhand help codes` lists the codes, `longhand help config` the keys";
+                    return Err(error.help(help).into());
+                }
+            }
+        }
+    }
+    Ok(())
+}

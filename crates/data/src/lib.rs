@@ -1,1 +1,45 @@
 //! Text to ids and back: files, encodings, sentences, tag schemes, vocabulary, splits, tokenisation.
+//!
+//! ```text
+//! file ── source ──► bytes ── source ──► text ── csv_reader, conll ──► Corpus
+//!         unzip              decode              columns, sentences      │
+//!                                                                       scheme   tags ⇄ spans
+//!                                                                       split    train, dev, test
+//! raw text ── tokenize ──► tokens, sentences                            vocab    words, tags ⇄ ids
+//! ```
+//!
+//! This crate knows no model and no numbers but ids, counts and the fractions of a split. Every
+//! mistake in a file is an [`Error`] with a stable code, a place and a next step; what each code
+//! means stands in [`CODES`].
+
+mod codes;
+mod columns;
+mod conll;
+mod corpus;
+mod csv_reader;
+mod encoding;
+mod error;
+mod hash;
+mod interner;
+mod read;
+pub mod scheme;
+mod source;
+pub mod split;
+mod tagset;
+mod tokenize;
+mod vocab;
+mod write;
+
+pub use codes::CODES;
+pub use columns::{Column, Columns};
+pub use corpus::{Corpus, CorpusBuilder, Format, Sentence, Source};
+pub use encoding::Encoding;
+pub use error::{Error, Place, Result, Warning};
+pub use interner::Interner;
+pub use read::{ReadOptions, read, read_bytes, read_text};
+pub use scheme::{Scheme, Span};
+pub use split::Split;
+pub use tagset::TagSet;
+pub use tokenize::{Token, sentences, tokenize};
+pub use vocab::{UNK, UNK_WORD, Vocab};
+pub use write::{write_conll, write_csv};

@@ -1,1 +1,28 @@
-//! Tags to spans to scores: strict, seqeval and conlleval rules, floors, confusion.
+//! Tags to spans to scores: three scoring rules, floors, and an analysis of mistakes.
+//!
+//! ```text
+//! gold tags, predicted tags ── rule ──► chunks ──► counts ──► precision, recall, F1
+//!                                          └─────► confusion, kinds of error, seen and unseen
+//! ```
+//!
+//! The same two columns of tags give different figures under different programs, so a [`Rule`] is
+//! asked for everywhere and written into every [`Scores`]. Each rule is held equal to the program
+//! it is named after by fixtures that the program itself made (`tests/fixtures`).
+//!
+//! This crate knows words and tags as strings. It knows no model, reads no file, prints nothing.
+
+mod analysis;
+mod chunk;
+mod conlleval;
+mod floors;
+mod pairing;
+mod rule;
+mod score;
+mod seqeval;
+mod strict;
+
+pub use analysis::{Analysis, Bucket, Confusion, Errors, Familiar, Novelty, Tagged, analyse};
+pub use chunk::{Chunk, chunks};
+pub use floors::{MostFrequentTag, all_o};
+pub use rule::{Rule, UnknownRule};
+pub use score::{Counts, Macro, Prf, Scorer, Scores, score};

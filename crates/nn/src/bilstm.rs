@@ -5,8 +5,8 @@
 //! (1') d→h = dy[:, ..H]   d←h = dy[:, H..]    dx = →dx + ←dx
 //! ```
 
-use ndarray::{Array2, Axis, concatenate};
-use tensor::Real;
+use ndarray::{Array2, Axis};
+use tensor::{Real, scratch};
 
 use crate::Params;
 use crate::lstm::{self, Lstm, Masks};
@@ -57,10 +57,15 @@ impl<F: Real> BiLstm<F> {
         masks: [Masks<F>; 2],
     ) -> (Array2<F>, Cache<F>) {
         let [there, back] = masks;
-        let (h_there, forward) =
-            self.forward.forward(x.clone(), packing, Direction::Forward, there);
+        let copy = scratch::copy(&x.view());
+        let (h_there, forward) = self.forward.forward(copy, packing, Direction::Forward, there);
         let (h_back, backward) = self.backward.forward(x, packing, Direction::Backward, back);
-        let y = concatenate(Axis(1), &[h_there.view(), h_back.view()]).expect("equal rows"); // (1)
+        let mut y = scratch::take((packing.rows(), self.n_out()));
+        let (mut left, mut right) = y.view_mut().split_at(Axis(1), self.forward.n_hidden()); // (1)
+        left.assign(&h_there);
+        right.assign(&h_back);
+        scratch::give(h_there);
+        scratch::give(h_back);
         (y, Cache { forward, backward })
     }
 
@@ -69,7 +74,9 @@ impl<F: Real> BiLstm<F> {
         let n_hidden = self.forward.n_hidden();
         let (dh_there, dh_back) = dy.view().split_at(Axis(1), n_hidden); // (1')
         let mut dx = self.forward.backward(cache.forward, dh_there, &mut grads.forward);
-        dx += &self.backward.backward(cache.backward, dh_back, &mut grads.backward);
+        let dx_back = self.backward.backward(cache.backward, dh_back, &mut grads.backward);
+        dx += &dx_back;
+        scratch::give(dx_back);
         dx
     }
 
@@ -84,7 +91,7 @@ mod tests {
     use super::*;
     use crate::gradcheck::{assert_gradients, gradcheck, gradcheck_input, weighted_sum};
     use crate::testing::{LENGTHS, normal, vector};
-    use ndarray::s;
+    use ndarray::{concatenate, s};
 
     const D: usize = 3;
     const H: usize = 2;

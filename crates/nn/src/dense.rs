@@ -9,6 +9,7 @@
 
 use ndarray::{Array1, Array2};
 use tensor::random::{Purpose, Stream};
+use tensor::scratch::Lent;
 use tensor::{Real, add_dot, add_rows, dot, dot_bias, init};
 
 use crate::params;
@@ -27,7 +28,7 @@ params!(Dense { w, b });
 /// What `backward` needs of `forward`.
 #[derive(Debug)]
 pub struct Cache<F> {
-    x: Array2<F>, // (N, D) for dW
+    x: Lent<F>, // (N, D) for dW
 }
 
 impl<F: Real> Dense<F> {
@@ -40,12 +41,12 @@ impl<F: Real> Dense<F> {
     /// `x` (N, D) → y (N, K).
     pub fn forward(&self, x: Array2<F>) -> (Array2<F>, Cache<F>) {
         let y = dot_bias(&x, &self.w.t(), &self.b); // (1)
-        (y, Cache { x })
+        (y, Cache { x: x.into() })
     }
 
     /// `dy` (N, K) → dx (N, D). Adds to `grads`.
     pub fn backward(&self, cache: Cache<F>, dy: &Array2<F>, grads: &mut Self) -> Array2<F> {
-        add_dot(&mut grads.w, &dy.t(), &cache.x); // (1')
+        add_dot(&mut grads.w, &dy.t(), &*cache.x); // (1')
         add_rows(&mut grads.b, dy);
         dot(dy, &self.w)
     }

@@ -8,9 +8,9 @@
 //! (1)  y_t = x_t ⊙ m        m_u = 0 with probability p, else 1/(1 − p)        (1') dx_t = dy_t ⊙ m
 //! ```
 
-use ndarray::{Array2, s};
-use tensor::Real;
+use ndarray::Array2;
 use tensor::random::{Purpose, Stream};
+use tensor::{Real, vectorised};
 
 use crate::packing::Packing;
 
@@ -51,12 +51,18 @@ impl Noise<'_> {
 /// (1) and (1'): multiplies the rows of each sentence in `x` (N, D) by its row of `mask` (B, D).
 pub fn apply<F: Real>(x: &mut Array2<F>, mask: &Array2<F>, packing: &Packing) {
     assert_eq!(mask.dim(), (packing.sentences(), x.ncols()), "a mask has a row a sentence");
+    let width = x.ncols();
+    let x = x.as_slice_mut().expect("row-major");
     for t in 0..packing.steps() {
         let rows = packing.step(t);
-        let running = rows.len();
-        let mut x_t = x.slice_mut(s![rows, ..]);
-        x_t *= &mask.slice(s![..running, ..]);
+        scale(&mut x[rows.start * width..rows.end * width], mask);
     }
+}
+
+/// One step of [`apply`]: `x_t` (n, D) holds a row of each of the first n sentences.
+pub fn scale<F: Real>(x_t: &mut [F], mask: &Array2<F>) {
+    let mask = mask.as_slice().expect("row-major");
+    vectorised(|| x_t.iter_mut().zip(mask).for_each(|(x, m)| *x *= *m));
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@
 //! gradient is kept as [`RowGrads`]: which rows, and what to add to them.
 
 use ndarray::{Array2, ArrayView2};
-use tensor::Real;
+use tensor::{Real, scratch};
 
 use crate::params;
 
@@ -25,10 +25,11 @@ pub struct Embedding<F> {
 
 params!(Embedding { table });
 
-/// The gradient of a table, unsummed: row n of `rows` belongs to row `ids[n]` of the table.
+/// The gradient of a table, unsummed: row n of `rows` belongs to rows `ids[n J]` … `ids[n J + J − 1]` of
+/// the table, one row of `rows` for the J rows that were added up.
 #[derive(Clone, Debug)]
 pub struct RowGrads<F> {
-    /// (N) rows of the table; one may stand several times.
+    /// (N·J) rows of the table; one may stand several times.
     pub ids: Vec<u32>,
     /// (N, D)
     pub rows: Array2<F>,
@@ -40,9 +41,12 @@ impl<F: Real> Embedding<F> {
     /// # Panics
     /// If an id is not a row of the table.
     pub fn forward(&self, ids: &[u32]) -> Array2<F> {
-        let mut x = Array2::zeros((ids.len(), self.table.ncols()));
-        for (mut x_n, &id) in x.rows_mut().into_iter().zip(ids) {
-            x_n.assign(&self.table.row(id as usize)); // (1)
+        let width = self.table.ncols();
+        let table = self.table.as_slice().expect("row-major");
+        let mut x = scratch::take((ids.len(), width));
+        let rows = x.as_slice_mut().expect("row-major").chunks_exact_mut(width.max(1));
+        for (x_n, &id) in rows.zip(ids) {
+            x_n.copy_from_slice(&table[id as usize * width..][..width]); // (1)
         }
         x
     }
@@ -55,17 +59,37 @@ impl<F: Real> Embedding<F> {
 }
 
 impl<F: Real> RowGrads<F> {
-    /// The sum of (1') written out: adds each row to its row of `d_table` (V, D), in order.
+    /// How many rows of the table share one of `rows`, J: `rows.row(i / J)` is the gradient for
+    /// `ids[i]`.
+    pub fn per_row(&self) -> usize {
+        self.ids.len() / self.rows.nrows().max(1)
+    }
+
+    /// The sum of (1') written out: adds each row to its rows of `d_table` (V, D), in order.
     pub fn add_to(&self, d_table: &mut Array2<F>) {
-        for (&id, row) in self.ids.iter().zip(self.rows.rows()) {
+        for (i, &id) in self.ids.iter().enumerate() {
             let mut to = d_table.row_mut(id as usize);
-            to += &row;
+            to += &self.rows.row(i / self.per_row());
         }
     }
 
     /// The rows, to be read.
     pub fn rows(&self) -> ArrayView2<'_, F> {
         self.rows.view()
+    }
+}
+
+/// Adds the rows `ids` of `table` (V, D) to `sum` (D), from the first to the last.
+///
+/// # Panics
+/// If an id is not a row of the table.
+#[inline]
+pub(crate) fn add_table_rows<F: Real>(table: &Array2<F>, ids: &[u32], sum: &mut [F]) {
+    let rows = table.as_slice().expect("row-major");
+    let width = sum.len();
+    for &id in ids {
+        let row = &rows[id as usize * width..][..width];
+        sum.iter_mut().zip(row).for_each(|(sum, &w)| *sum += w);
     }
 }
 

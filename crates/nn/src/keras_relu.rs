@@ -13,8 +13,11 @@
 //!
 //! (4', 3')  dp_y = − w / q  if ε ≤ p_y ≤ 1 − ε, else 0: a tag at 0 is never pulled up again
 //! (2')      du_k = dp_y ([k = y] − p_y) / Σ_j u_j
-//! (1')      ds_k = du_k     if s_k > 0, else 0
+//! (1')      ds_k = du_k · [s_k > 0]
 //! ```
+//!
+//! The product in (1') is TensorFlow's, and 0 · NaN is NaN: one token without a positive score makes every
+//! weight NaN at the next step, in Keras as here.
 
 use ndarray::Array2;
 use tensor::Real;
@@ -49,7 +52,8 @@ pub fn cross_entropy<F: Real>(mut scores: Array2<F>, tags: &[u32], weight: F) ->
         for (k, s_k) in s.iter_mut().enumerate() {
             let hit = if k == y { F::one() } else { F::zero() };
             let du = dp_y * (hit - p_y) / sum; // (2')
-            *s_k = if *s_k > F::zero() { du } else { F::zero() }; // (1')
+            let open = if *s_k > F::zero() { F::one() } else { F::zero() };
+            *s_k = open * du; // (1')
         }
     }
     (loss, scores)
@@ -73,6 +77,12 @@ mod tests {
         let want = -(0.75f64.ln() + (0.7f64 / 2.9).ln() + 1e-7f64.ln());
         assert!((loss - want).abs() < 1e-12);
         assert!(ds.row(2).iter().all(|&d| d == 0.0));
+    }
+
+    #[test]
+    fn a_right_tag_below_the_clip_is_not_pulled_up_though_its_score_is_positive() {
+        let (_, ds) = cross_entropy(array![[1e-8, 1.0]], &[0], 1.0);
+        assert!(ds.iter().all(|&d| d == 0.0), "{ds}");
     }
 
     #[test]

@@ -16,6 +16,10 @@
 //! Absent on purpose: files, strings other than tensor names, clocks, threads, global random state.
 
 pub mod bilstm;
+pub mod char_cnn;
+pub mod char_lstm;
+pub mod chars;
+pub mod crf;
 pub mod dense;
 pub mod dropout;
 pub mod embedding;
@@ -26,9 +30,11 @@ pub mod lstm_cell;
 pub mod packing;
 pub mod params;
 pub mod softmax;
+pub mod sum_embedding;
 pub mod tagger;
 #[cfg(test)]
 mod testing;
+pub mod wide;
 
 pub use packing::{Direction, Packing};
 pub use params::Params;

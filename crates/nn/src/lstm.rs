@@ -27,9 +27,10 @@
 
 use std::ops::Range;
 
-use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use tensor::random::{Purpose, Stream};
-use tensor::{Real, add_dot, add_rows, dot, dot_bias, init};
+use tensor::scratch::{self, Lent};
+use tensor::{LstmKernel, LstmStep, Real, add_dot, add_rows, dot, dot_bias, init, vectorised};
 
 use crate::packing::{Direction, Packing};
 use crate::{dropout, lstm_cell, params};
@@ -68,11 +69,11 @@ pub struct Cache<F> {
     packing: Packing,
     direction: Direction,
     masks: Masks<F>,
-    x: Array2<F>,      // (N, D)  x̂, for dW_ih
-    h_prev: Array2<F>, // (N, H)  ĥ, for dW_hh
-    gates: Array2<F>,  // (N, 4H) i f g o
-    c: Array2<F>,      // (N, H)  for df of the next step
-    tanh_c: Array2<F>, // (N, H)
+    x: Lent<F>,      // (N, D)  x̂, for dW_ih
+    h_prev: Lent<F>, // (N, H)  ĥ, for dW_hh
+    gates: Lent<F>,  // (N, 4H) i f g o
+    c: Lent<F>,      // (N, H)  for df of the next step
+    tanh_c: Lent<F>, // (N, H)
 }
 
 impl<F: Real> Lstm<F> {
@@ -106,47 +107,64 @@ impl<F: Real> Lstm<F> {
         masks: Masks<F>,
     ) -> (Array2<F>, Cache<F>) {
         assert_eq!(x.dim(), (packing.rows(), self.n_in()), "x is (tokens, input width)");
-        let (n, n_hidden) = (packing.rows(), self.n_hidden());
         if let Some(m_x) = &masks.input {
             dropout::apply(&mut x, m_x, packing); // (1)
         }
         let mut gates = dot_bias(&x, &self.w_ih.t(), &self.b); // (2)
-        let [mut h_prev, mut c, mut tanh_c, mut h] = [(); 4].map(|()| Array2::zeros((n, n_hidden)));
+        let shape = (packing.rows(), self.n_hidden());
+        let [mut h_prev, mut c, mut tanh_c, mut h] = [(); 4].map(|()| scratch::take(shape));
+        let kernel = LstmKernel::new(&self.w_hh);
         for step in direction.walk(packing) {
             let carried = step.rows.start..step.rows.start + step.carried();
-            let mut h_in = h_prev.slice_mut(s![carried.clone(), ..]);
-            h_in.assign(&h.slice(s![step.prev.clone(), ..])); // (3)
+            rows_mut(&mut h_prev, &carried).copy_from_slice(rows(&h, &step.prev)); // (3)
+            rows_mut(&mut h_prev, &(carried.end..step.rows.end)).fill(F::zero());
             if let Some(m_h) = &masks.recurrent {
-                h_in *= &m_h.slice(s![..step.carried(), ..]);
+                dropout::scale(rows_mut(&mut h_prev, &carried), m_h);
             }
-            add_dot(&mut gates.slice_mut(s![carried, ..]), &h_in, &self.w_hh.t()); // (4)
             let (c_prev, c) = before_and_now(&mut c, &step.prev, &step.rows);
-            lstm_cell::forward(
-                n_hidden,
-                rows_mut(&mut gates, &step.rows),
+            let step = LstmStep {
+                a: rows_mut(&mut gates, &step.rows),
+                h_prev: rows(&h_prev, &carried),
                 c_prev,
                 c,
-                rows_mut(&mut tanh_c, &step.rows),
-                rows_mut(&mut h, &step.rows),
-            ); // (5)
+                tanh_c: rows_mut(&mut tanh_c, &step.rows),
+                h: rows_mut(&mut h, &step.rows),
+            };
+            match &kernel {
+                Some(kernel) => kernel.step(step), // (4), (5)
+                None => self.step(step),
+            }
         }
+        let [x, h_prev, gates, c, tanh_c] = [x, h_prev, gates, c, tanh_c].map(Lent::from);
         let packing = packing.clone();
         (h, Cache { packing, direction, masks, x, h_prev, gates, c, tanh_c })
+    }
+
+    /// (4) and (5) one after the other. What the kernel makes of them in one pass has to agree.
+    fn step(&self, step: LstmStep<'_, F>) {
+        let LstmStep { a, h_prev, c_prev, c, tanh_c, h } = step;
+        let n_hidden = self.n_hidden();
+        let m = h_prev.len() / n_hidden;
+        let shaped = "as many numbers as places";
+        let h_prev = ArrayView2::from_shape((m, n_hidden), h_prev).expect(shaped);
+        let a_m = &mut a[..m * 4 * n_hidden];
+        let mut a_m = ArrayViewMut2::from_shape((m, 4 * n_hidden), a_m).expect(shaped);
+        add_dot(&mut a_m, &h_prev, &self.w_hh.t()); // (4)
+        lstm_cell::forward(n_hidden, a, c_prev, c, tanh_c, h); // (5)
     }
 
     /// `dy` (N, H), the gradient of the output → dx (N, D). Adds to `grads`.
     pub fn backward(&self, cache: Cache<F>, dy: ArrayView2<'_, F>, grads: &mut Self) -> Array2<F> {
         let Cache { packing, direction, masks, x, h_prev, mut gates, c, tanh_c } = cache;
-        let (b, n_hidden) = (packing.sentences(), self.n_hidden());
-        assert_eq!(dy.dim(), (packing.rows(), n_hidden), "dy is shaped like h");
+        let shape = (packing.sentences(), self.n_hidden());
+        assert_eq!(dy.dim(), (packing.rows(), self.n_hidden()), "dy is shaped like h");
         // Row r is sentence r: its dh and dc on their way from step to step.
-        let [mut dh, mut dc] = [(); 2].map(|()| Array2::<F>::zeros((b, n_hidden)));
+        let [mut dh, mut dc] = [(); 2].map(|()| Lent::from(scratch::zeros(shape)));
         for step in direction.walk(&packing).rev() {
             let running = 0..step.running();
-            let mut dh_t = dh.slice_mut(s![running.clone(), ..]);
-            dh_t += &dy.slice(s![step.rows.clone(), ..]);
+            add_to_rows(&mut dh, &dy.slice(s![step.rows.clone(), ..]));
             lstm_cell::backward(
-                n_hidden,
+                self.n_hidden(),
                 rows_mut(&mut gates, &step.rows),
                 rows(&c, &step.prev),
                 rows(&tanh_c, &step.rows),
@@ -159,19 +177,34 @@ impl<F: Real> Lstm<F> {
             dh_prev.fill(F::zero());
             add_dot(&mut dh_prev, &gates.slice(s![carried, ..]), &self.w_hh); // (4')
             if let Some(m_h) = &masks.recurrent {
-                dh_prev *= &m_h.slice(s![..step.carried(), ..]); // (3')
+                dropout::scale(rows_mut(&mut dh, &(0..step.carried())), m_h); // (3')
             }
         }
         let da = gates;
-        add_dot(&mut grads.w_hh, &da.t(), &h_prev); // (4')
-        add_dot(&mut grads.w_ih, &da.t(), &x); // (2')
-        add_rows(&mut grads.b, &da);
-        let mut dx = dot(&da, &self.w_ih);
+        add_dot(&mut grads.w_hh, &da.t(), &*h_prev); // (4')
+        add_dot(&mut grads.w_ih, &da.t(), &*x); // (2')
+        add_rows(&mut grads.b, &*da);
+        let mut dx = dot(&*da, &self.w_ih);
         if let Some(m_x) = &masks.input {
             dropout::apply(&mut dx, m_x, &packing); // (1')
         }
         dx
     }
+}
+
+/// The first rows of `to` (B, H) += `rows` (n, H).
+fn add_to_rows<F: Real>(to: &mut Array2<F>, rows: &ArrayView2<'_, F>) {
+    let width = to.ncols();
+    let to = to.as_slice_mut().expect("row-major").chunks_exact_mut(width);
+    vectorised(
+        #[inline(always)]
+        || {
+            for (to, row) in to.zip(rows.rows()) {
+                let row = row.to_slice().expect("rows lie in one piece");
+                to.iter_mut().zip(row).for_each(|(to, &v)| *to += v);
+            }
+        },
+    );
 }
 
 fn rows<'a, F>(a: &'a Array2<F>, rows: &Range<usize>) -> &'a [F] {

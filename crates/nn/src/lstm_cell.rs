@@ -21,7 +21,7 @@
 //!
 //! A sentence that starts at this step has c' = 0.
 
-use tensor::Real;
+use tensor::{Real, vectorised};
 
 /// (1)–(3) for n sentences. `a` (n, 4H) becomes the gates [i f g o]; `c`, `tanh_c` and `h` (n, H) are
 /// written. `c_prev` (m, H) holds c' of the first m ≤ n sentences; the others start here.
@@ -33,20 +33,37 @@ pub fn forward<F: Real>(
     tanh_c: &mut [F],
     h: &mut [F],
 ) {
-    let rows = a.chunks_exact_mut(4 * n_hidden).zip(chunks3(n_hidden, c, tanh_c, h));
-    for (r, (a, (c, tanh_c, h))) in rows.enumerate() {
-        let c_prev = c_prev.get(r * n_hidden..(r + 1) * n_hidden);
-        let (i, f, g, o) = split_gates(n_hidden, a);
-        for u in 0..n_hidden {
-            i[u] = i[u].sigmoid(); // (1)
-            f[u] = f[u].sigmoid();
-            g[u] = g[u].tanh_fast();
-            o[u] = o[u].sigmoid();
-            let kept = c_prev.map_or(F::zero(), |c_prev| f[u] * c_prev[u]);
-            c[u] = kept + i[u] * g[u]; // (2)
-            tanh_c[u] = c[u].tanh_fast();
-            h[u] = o[u] * tanh_c[u]; // (3)
-        }
+    vectorised(
+        #[inline(always)]
+        || {
+            for (r, a) in a.chunks_exact_mut(4 * n_hidden).enumerate() {
+                let row = r * n_hidden..(r + 1) * n_hidden;
+                let c_prev = c_prev.get(row.clone());
+                let [c, tanh_c, h] = [&mut *c, &mut *tanh_c, &mut *h].map(|v| &mut v[row.clone()]);
+                forward_row(split(n_hidden, a), c_prev, c, tanh_c, h);
+            }
+        },
+    );
+}
+
+/// (1)–(3) for one sentence.
+#[inline(always)]
+fn forward_row<F: Real>(
+    [i, f, g, o]: [&mut [F]; 4],
+    c_prev: Option<&[F]>,
+    c: &mut [F],
+    tanh_c: &mut [F],
+    h: &mut [F],
+) {
+    for u in 0..h.len() {
+        i[u] = i[u].sigmoid(); // (1)
+        f[u] = f[u].sigmoid();
+        g[u] = g[u].tanh_fast();
+        o[u] = o[u].sigmoid();
+        let kept = c_prev.map_or(F::zero(), |c_prev| f[u] * c_prev[u]);
+        c[u] = kept + i[u] * g[u]; // (2)
+        tanh_c[u] = c[u].tanh_fast();
+        h[u] = o[u] * tanh_c[u]; // (3)
     }
 }
 
@@ -60,48 +77,50 @@ pub fn backward<F: Real>(
     dh: &[F],
     dc: &mut [F],
 ) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for (r, gates) in gates.chunks_exact_mut(4 * n_hidden).enumerate() {
+                let row = r * n_hidden..(r + 1) * n_hidden;
+                let c_prev = c_prev.get(row.clone());
+                let [tanh_c, dh] = [tanh_c, dh].map(|v| &v[row.clone()]);
+                backward_row(split(n_hidden, gates), c_prev, tanh_c, dh, &mut dc[row]);
+            }
+        },
+    );
+}
+
+/// (3')–(1') for one sentence.
+#[inline(always)]
+fn backward_row<F: Real>(
+    [i, f, g, o]: [&mut [F]; 4],
+    c_prev: Option<&[F]>,
+    tanh_c: &[F],
+    dh: &[F],
+    dc: &mut [F],
+) {
     let one = F::one();
-    let rows = gates.chunks_exact_mut(4 * n_hidden).zip(dc.chunks_exact_mut(n_hidden));
-    for (r, (gates, dc)) in rows.enumerate() {
-        let row = r * n_hidden..(r + 1) * n_hidden;
-        let c_prev = c_prev.get(row.clone());
-        let (tanh_c, dh) = (&tanh_c[row.clone()], &dh[row]);
-        let (i, f, g, o) = split_gates(n_hidden, gates);
-        for u in 0..n_hidden {
-            let d_o = dh[u] * tanh_c[u]; // (3')
-            dc[u] += dh[u] * o[u] * (one - tanh_c[u] * tanh_c[u]);
-            let d_i = dc[u] * g[u]; // (2')
-            let d_f = c_prev.map_or(F::zero(), |c_prev| dc[u] * c_prev[u]);
-            let d_g = dc[u] * i[u];
-            dc[u] *= f[u];
-            i[u] = d_i * i[u] * (one - i[u]); // (1')
-            f[u] = d_f * f[u] * (one - f[u]);
-            g[u] = d_g * (one - g[u] * g[u]);
-            o[u] = d_o * o[u] * (one - o[u]);
-        }
+    for u in 0..dc.len() {
+        let d_o = dh[u] * tanh_c[u]; // (3')
+        dc[u] += dh[u] * o[u] * (one - tanh_c[u] * tanh_c[u]);
+        let d_i = dc[u] * g[u]; // (2')
+        let d_f = c_prev.map_or(F::zero(), |c_prev| dc[u] * c_prev[u]);
+        let d_g = dc[u] * i[u];
+        dc[u] *= f[u];
+        i[u] = d_i * i[u] * (one - i[u]); // (1')
+        f[u] = d_f * f[u] * (one - f[u]);
+        g[u] = d_g * (one - g[u] * g[u]);
+        o[u] = d_o * o[u] * (one - o[u]);
     }
 }
 
-type Gates<'a, F> = (&'a mut [F], &'a mut [F], &'a mut [F], &'a mut [F]);
-
 /// One row (4H) as its four gates i, f, g, o (H each).
-fn split_gates<F>(n_hidden: usize, row: &mut [F]) -> Gates<'_, F> {
-    let (i, rest) = row.split_at_mut(n_hidden);
-    let (f, rest) = rest.split_at_mut(n_hidden);
-    let (g, o) = rest.split_at_mut(n_hidden);
-    (i, f, g, o)
-}
-
-type Rows<'a, F> = (&'a mut [F], &'a mut [F], &'a mut [F]);
-
-fn chunks3<'a, F>(
-    n: usize,
-    a: &'a mut [F],
-    b: &'a mut [F],
-    c: &'a mut [F],
-) -> impl Iterator<Item = Rows<'a, F>> {
-    let pairs = a.chunks_exact_mut(n).zip(b.chunks_exact_mut(n));
-    pairs.zip(c.chunks_exact_mut(n)).map(|((a, b), c)| (a, b, c))
+#[inline(always)]
+fn split<F>(n_hidden: usize, row: &mut [F]) -> [&mut [F]; 4] {
+    let (i_f, g_o) = row.split_at_mut(2 * n_hidden);
+    let (i, f) = i_f.split_at_mut(n_hidden);
+    let (g, o) = g_o.split_at_mut(n_hidden);
+    [i, f, g, o].map(|gate| &mut gate[..n_hidden])
 }
 
 #[cfg(test)]

@@ -102,7 +102,7 @@ pub enum Layer<F> {
 
 enum LayerCache<F> {
     Lstm(lstm::Cache<F>),
-    BiLstm(bilstm::Cache<F>),
+    BiLstm(Box<bilstm::Cache<F>>),
 }
 
 /// Everything but the word table: the weights that every batch changes.
@@ -281,7 +281,7 @@ impl<F: Real> Layer<F> {
             }
             Layer::BiLstm(layer) => {
                 let (y, cache) = layer.forward(x, packing, masks);
-                (y, LayerCache::BiLstm(cache))
+                (y, LayerCache::BiLstm(Box::new(cache)))
             }
         }
     }
@@ -292,7 +292,7 @@ impl<F: Real> Layer<F> {
                 layer.backward(cache, dy.view(), grads)
             }
             (Layer::BiLstm(layer), LayerCache::BiLstm(cache), Layer::BiLstm(grads)) => {
-                layer.backward(cache, &dy, grads)
+                layer.backward(*cache, &dy, grads)
             }
             _ => unreachable!("a layer, its cache and its gradient are of one kind"),
         }

@@ -1,1 +1,23 @@
-//! What people look at: terminal tables, tagged text, HTML pages.
+//! What people look at: tagged text on the terminal and as HTML, JSON lines, columns, tables.
+//!
+//! ```text
+//! text, entities ──► terminal   London geo        table ──► scores, floors, summary, history
+//!                ├─► html       a page, or the piece of one
+//!                └─► jsonl      one line of JSON
+//! words, tags    ──► conll      one token a line
+//! ```
+//!
+//! All functions return a `String` and write nothing: where it goes, and whether the terminal shows
+//! colours, is the caller's knowledge. Offsets into a text are counted in characters for readers
+//! and in bytes for programs; an [`Entity`] has both.
+
+pub mod conll;
+mod entity;
+pub mod html;
+pub mod human;
+pub mod jsonl;
+mod palette;
+pub mod table;
+pub mod terminal;
+
+pub use entity::{Entity, entities};

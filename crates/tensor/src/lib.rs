@@ -6,12 +6,20 @@
 //! caller: functions panic and name both shapes.
 
 mod activation;
+mod adam;
 pub mod init;
+mod kernels;
+mod lstm;
 mod product;
 pub mod random;
 mod real;
 mod reduce;
+pub mod scratch;
+pub mod simd;
 
+pub use adam::{AdamRates, adam_update};
+pub use kernels::vectorised;
+pub use lstm::{LstmKernel, LstmStep};
 pub use product::{add_dot, dot, dot_bias};
 pub use real::Real;
 pub use reduce::{add_rows, log_sum_exp, softmax_in_place, sum_of_squares};

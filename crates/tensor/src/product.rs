@@ -1,9 +1,15 @@
 //! Matrix products. A transposed operand is written `.t()` at the call, as in the equation.
+//!
+//! For `f32` they run on the kernel of `kernels::gemm` where this processor has one, else, and for
+//! `f64`, on ndarray's own, which is matrixmultiply. Either way a row of the result depends on its own
+//! row of A alone, to the last bit: not on how many rows there are, nor on threads.
 
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array1, Array2, ArrayBase, ArrayViewMut2, Data, DataMut, Ix2};
+use ndarray::{Array1, Array2, ArrayBase, ArrayView2, ArrayViewMut2, Data, DataMut, Ix2};
 
-use crate::Real;
+use crate::kernels::gemm::{Gemm, Left, Pack, Right, Start, packed_len};
+use crate::scratch::{self, Lent};
+use crate::{Real, kernels, simd};
 
 /// A B: (m, k) · (k, n) → (m, n).
 ///
@@ -13,8 +19,10 @@ pub fn dot<F: Real>(
     a: &ArrayBase<impl Data<Elem = F>, Ix2>,
     b: &ArrayBase<impl Data<Elem = F>, Ix2>,
 ) -> Array2<F> {
-    let mut c = Array2::zeros((a.nrows(), b.ncols()));
-    general_mat_mul(F::one(), a, b, F::zero(), &mut c);
+    let mut c = scratch::take((a.nrows(), b.ncols()));
+    if fast(&mut c.view_mut(), a.view(), b.view(), Onto::Zero).is_none() {
+        general_mat_mul(F::one(), a, b, F::zero(), &mut c);
+    }
     c
 }
 
@@ -27,9 +35,12 @@ pub fn dot_bias<F: Real>(
     b: &ArrayBase<impl Data<Elem = F>, Ix2>,
     bias: &Array1<F>,
 ) -> Array2<F> {
-    let shape = (a.nrows(), b.ncols());
-    let mut c = bias.broadcast(shape).expect("one bias a column").to_owned();
-    general_mat_mul(F::one(), a, b, F::one(), &mut c);
+    assert_eq!(bias.len(), b.ncols(), "one bias a column");
+    let mut c = scratch::take((a.nrows(), b.ncols()));
+    if fast(&mut c.view_mut(), a.view(), b.view(), Onto::Bias(bias)).is_none() {
+        c.assign(bias);
+        general_mat_mul(F::one(), a, b, F::one(), &mut c);
+    }
     c
 }
 
@@ -43,5 +54,56 @@ pub fn add_dot<F: Real>(
     b: &ArrayBase<impl Data<Elem = F>, Ix2>,
 ) {
     let mut c: ArrayViewMut2<F> = c.view_mut();
-    general_mat_mul(F::one(), a, b, F::one(), &mut c);
+    if fast(&mut c, a.view(), b.view(), Onto::C).is_none() {
+        general_mat_mul(F::one(), a, b, F::one(), &mut c);
+    }
+}
+
+/// What a product is added to.
+enum Onto<'a, F> {
+    Zero,
+    Bias(&'a Array1<F>),
+    C,
+}
+
+/// C ← start + A B on the kernel; nothing is done, and none given, if there is no kernel for these
+/// numbers, this processor or this way of lying in memory.
+fn fast<F: Real>(
+    c: &mut ArrayViewMut2<'_, F>,
+    a: ArrayView2<'_, F>,
+    b: ArrayView2<'_, F>,
+    onto: Onto<'_, F>,
+) -> Option<()> {
+    let ((m, k), n, level) = (a.dim(), b.ncols(), simd::level());
+    let fit = b.nrows() == k && c.dim() == (m, n);
+    assert!(fit, "{:?} times {:?} into {:?}", a.dim(), b.dim(), c.dim());
+    if !kernels::has_kernels(level) {
+        return None;
+    }
+    let data = F::as_f32(a.to_slice_memory_order()?)?;
+    let a = Left { data, row: stride(&a, 0)?, column: stride(&a, 1)? };
+    let start = match onto {
+        Onto::Zero => Start::Zero,
+        Onto::Bias(bias) => Start::Bias(F::as_f32(bias.as_slice()?)?),
+        Onto::C => Start::C,
+    };
+    let c = F::as_f32_mut(c.as_slice_mut()?)?;
+    if let Some(rows) = b.to_slice() {
+        let b = Right::Rows { data: F::as_f32(rows)?, row: n };
+        kernels::run(level, Gemm { m, k, n, a, b, start, c, c_row: n });
+        return Some(());
+    }
+    // Lying by columns, B is laid out anew: W of x Wᵀ, a small part of the work.
+    let columns = b.reversed_axes();
+    let bt = F::as_f32(columns.to_slice()?)?;
+    let mut packed = Lent::from(scratch::take((1, packed_len(level, k, n))));
+    kernels::run(level, Pack { k, n, bt, row: k, blocks: packed.as_slice_mut()? });
+    let b = Right::Blocks(packed.as_slice()?);
+    kernels::run(level, Gemm { m, k, n, a, b, start, c, c_row: n });
+    Some(())
+}
+
+/// Distance between neighbours along an axis, if they do not lie backwards.
+fn stride<F>(a: &ArrayView2<'_, F>, axis: usize) -> Option<usize> {
+    usize::try_from(a.strides()[axis]).ok()
 }

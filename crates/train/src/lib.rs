@@ -1,1 +1,28 @@
-//! Configuration, the training loop, checkpoints and tagging.
+//! From a corpus to a trained model, and from a model to tags.
+//!
+//! ```text
+//! corpus ── dataset ──► ids ── batch ──► shards ── trainer ──► model ── model ──► file
+//!           vocabulary         packed              loop         │
+//!                                                               └── tagging ──► tags
+//! ```
+//!
+//! A run is fixed by its data, its [`Config`] and nothing else: the number of threads, an interruption
+//! and the machine's clock change no bit of the model.
+
+pub mod batch;
+mod checkpoint;
+pub mod codes;
+pub mod config;
+pub mod dataset;
+pub mod files;
+pub mod model;
+pub mod results;
+pub mod run;
+pub mod tagging;
+pub mod trainer;
+
+pub use config::Config;
+pub use dataset::Dataset;
+pub use model::{DataFile, Model, Provenance};
+pub use run::{Ending, IfThere, RunFolder};
+pub use trainer::{EpochRecord, Observer, Outcome, Trainer};

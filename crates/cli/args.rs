@@ -1,0 +1,281 @@
+//! What can be typed.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+/// Train a named-entity tagger on a CPU, and tag with it.
+#[derive(Parser)]
+#[command(
+    version,
+    disable_help_subcommand = true,
+    after_help = "Examples:\n  \
+        longhand train                                  train on the built-in corpus\n  \
+        longhand train ner_dataset.csv -o runs/gmb      train on a file of your own\n  \
+        longhand tag runs/gmb/model.safetensors --text \"Ann Lee left Oslo on Monday.\"\n  \
+        longhand help E003                              what an error's code means"
+)]
+pub struct Cli {
+    /// When to use colour.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+    /// No progress, no remarks.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Commands.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Train a tagger.
+    #[command(args_override_self = true)]
+    Train(Box<TrainArgs>),
+    /// Tag text.
+    Tag(TagArgs),
+    /// Score a model on a tagged file.
+    Eval(EvalArgs),
+    /// Show what a model is made of and where it comes from.
+    Info(InfoArgs),
+    /// Explain an error's code (E003), the `config` keys, or all `codes`.
+    Help {
+        /// A code, `config` or `codes`.
+        topic: Option<String>,
+    },
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    /// Whether to colour what goes to `stream`.
+    pub fn on(self, stream: &impl IsTerminal) -> bool {
+        let unset = |name| std::env::var_os(name).is_none_or(|v| v.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|t| t == "dumb");
+        match self {
+            Color::Auto => stream.is_terminal() && unset("NO_COLOR") && !dumb,
+            Color::Always => true,
+            Color::Never => false,
+        }
+    }
+}
+
+/// How a data file is read.
+#[derive(Args, Clone, Default)]
+pub struct ReadArgs {
+    /// How the file is laid out; found out by itself.
+    #[arg(long, value_enum)]
+    pub format: Option<FormatArg>,
+    /// Its encoding, such as utf-8 or windows-1252; found out by itself.
+    #[arg(long)]
+    pub encoding: Option<String>,
+    /// Which column is what, by name or number: token=Word,tag=Tag,sentence="Sentence #".
+    #[arg(long, value_name = "ROLE=COLUMN,…")]
+    pub columns: Option<String>,
+}
+
+/// Layouts of data files.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum FormatArg {
+    /// Comma-separated with a header, as the Kaggle file.
+    Csv,
+    /// One token a line, columns, blank lines between sentences.
+    Conll,
+}
+
+/// Arguments of `train`.
+#[derive(Args)]
+pub struct TrainArgs {
+    /// Tagged sentences: CSV or CoNLL columns, plain, .gz or .zip. The built-in corpus if left out.
+    pub data: Option<PathBuf>,
+    /// Folder of the run [default: runs/NAME-OF-DATA].
+    #[arg(short, long, value_name = "RUN")]
+    pub output: Option<PathBuf>,
+    /// Sentences to choose the best epoch with, in a file of their own.
+    #[arg(long, value_name = "FILE")]
+    pub dev: Option<PathBuf>,
+    /// Sentences to judge the result with, in a file of their own.
+    #[arg(long, value_name = "FILE")]
+    pub test: Option<PathBuf>,
+    /// Parts as lists of sentence numbers: lines `train`, `dev`, `test`, a tab, numbers from 0.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dev", "test", "split"])]
+    pub split_file: Option<PathBuf>,
+    /// Shares of train, dev and test: 80,10,10.
+    #[arg(long, value_name = "SHARES")]
+    pub split: Option<String>,
+    #[command(flatten)]
+    pub read: ReadArgs,
+    /// Tag scheme of the data: iob1, iob2, iobes or bilou; found out by itself.
+    #[arg(long)]
+    pub scheme: Option<String>,
+    /// Count tags of dev and test that train lacks as missed, instead of refusing them.
+    #[arg(long)]
+    pub allow_new_labels: bool,
+
+    /// Set of values to start from: repaired or tutorial.
+    #[arg(long)]
+    pub preset: Option<String>,
+    /// Values over the preset's, in a TOML file (`longhand help config` shows the keys).
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// One value over all others; may be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Passes over the training part.
+    #[arg(long)]
+    pub epochs: Option<String>,
+    /// Sentences in a batch.
+    #[arg(long)]
+    pub batch: Option<String>,
+    /// Learning rate.
+    #[arg(long, visible_alias = "lr", value_name = "RATE")]
+    pub learning_rate: Option<String>,
+    /// Largest norm of the gradient; 0 for any.
+    #[arg(long, value_name = "NORM")]
+    pub clip: Option<String>,
+    /// Lower-case words before looking them up.
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub lower: Option<String>,
+    /// Seed of all random numbers.
+    #[arg(long)]
+    pub seed: Option<String>,
+    /// Threads; 0 for all cores. Changes no result.
+    #[arg(long)]
+    pub threads: Option<String>,
+
+    /// Go on with an interrupted run.
+    #[arg(long, conflicts_with = "force")]
+    pub resume: bool,
+    /// Write over a run that is there.
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl TrainArgs {
+    /// Values given by flags, the later ones over the earlier.
+    ///
+    /// # Errors
+    /// E041 if a `--set` has no `=`.
+    pub fn flags(&self) -> data::Result<Vec<train::config::Flag>> {
+        let named = [
+            ("split", &self.split),
+            ("epochs", &self.epochs),
+            ("batch", &self.batch),
+            ("learning-rate", &self.learning_rate),
+            ("clip", &self.clip),
+            ("lower", &self.lower),
+            ("seed", &self.seed),
+            ("threads", &self.threads),
+        ];
+        let set = self.set.iter().map(|pair| match pair.split_once('=') {
+            Some((key, value)) => Ok((key.trim().to_owned(), value.trim().to_owned())),
+            None => Err(data::Error::new("E041", format!("`--set {pair}` has no `=`"))
+                .help("write --set KEY=VALUE")),
+        });
+        let named = named.into_iter().filter_map(|(k, v)| Some(Ok((k.to_owned(), v.clone()?))));
+        set.chain(named).collect()
+    }
+}
+
+/// Arguments of `tag`.
+#[derive(Args)]
+pub struct TagArgs {
+    /// A model file.
+    pub model: PathBuf,
+    /// Texts to tag; `-` is standard input, which is also read if neither files nor --text are given.
+    pub files: Vec<PathBuf>,
+    /// A text to tag; may be given several times.
+    #[arg(short, long)]
+    pub text: Vec<String>,
+    /// What the input is.
+    #[arg(long = "in", value_enum, default_value_t = InputKind::Text)]
+    pub input: InputKind,
+    /// What to write.
+    #[arg(long, value_enum, default_value_t = OutputKind::Text)]
+    pub out: OutputKind,
+    /// Write to a file instead of standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Threads; 0 for all cores. Changes no result.
+    #[arg(long, default_value_t = 0)]
+    pub threads: usize,
+}
+
+/// What `tag` reads.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InputKind {
+    /// Running text; each file is one text.
+    Text,
+    /// Each line is a text of its own.
+    Lines,
+    /// Tokens already: the first column of each line, blank lines between sentences.
+    Conll,
+}
+
+/// What `tag` writes.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputKind {
+    /// The text with its entities marked.
+    Text,
+    /// A JSON object a text: {"text":…,"ents":[{"start":…,"end":…,"label":…,"text":…}]}; offsets in characters.
+    Jsonl,
+    /// A token and its tag a line, blank lines between sentences.
+    Conll,
+    /// One page with all texts, needing nothing from the network.
+    Html,
+}
+
+/// Arguments of `eval`.
+#[derive(Args)]
+pub struct EvalArgs {
+    /// A model file.
+    pub model: PathBuf,
+    /// Tagged sentences.
+    pub data: PathBuf,
+    #[command(flatten)]
+    pub read: ReadArgs,
+    /// Only this part of a --split-file.
+    #[arg(long, requires = "split_file")]
+    pub part: Option<String>,
+    /// Parts as lists of sentence numbers.
+    #[arg(long, value_name = "FILE", requires = "part")]
+    pub split_file: Option<PathBuf>,
+    /// Scoring rule: strict, seqeval or conlleval.
+    #[arg(long, default_value = "strict")]
+    pub mode: String,
+    /// Scores as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Exit with 1 if the micro F1 is lower than this (0 to 1).
+    #[arg(long, value_name = "F1")]
+    pub fail_under: Option<f64>,
+    /// Threads; 0 for all cores.
+    #[arg(long, default_value_t = 0)]
+    pub threads: usize,
+}
+
+/// Arguments of `info`.
+#[derive(Args)]
+pub struct InfoArgs {
+    /// A model file.
+    pub model: PathBuf,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The usage text.
+pub fn usage() -> String {
+    Cli::command().render_long_help().to_string()
+}

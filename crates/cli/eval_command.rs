@@ -1,0 +1,61 @@
+//! `longhand eval`: a model against a tagged file.
+
+use std::io::{self, Write};
+
+use data::{Corpus, Error, Scheme, Split};
+use eval::{Rule, Scorer};
+use train::Model;
+
+use crate::args::EvalArgs;
+use crate::{Screen, Stop, input, warn};
+
+/// Tags the file's words and scores the tags against its own.
+pub fn run(args: &EvalArgs, screen: Screen) -> Result<(), Stop> {
+    input::set_threads(args.threads)?;
+    let model = Model::load(&args.model)?;
+    let rule = rule(&args.mode, model.tags.scheme())?;
+    let (corpus, warnings) = input::read_corpus(&args.data, &args.read)?;
+    warn(&warnings, screen);
+    let part = part(args, &corpus)?;
+
+    let words: Vec<Vec<&str>> =
+        part.iter().map(|&i| corpus.sentence(i as usize).words().collect()).collect();
+    let mut scorer = Scorer::new(rule);
+    for (&i, predicted) in part.iter().zip(model.tag(&words)) {
+        let gold: Vec<&str> = corpus.sentence(i as usize).tags().collect();
+        scorer.add(&gold, &predicted);
+    }
+    let scores = scorer.finish();
+    let mut out = io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&scores).expect("plain values"))?;
+    } else {
+        write!(out, "{}", report::table::scores(&scores, screen.color))?;
+    }
+    match args.fail_under {
+        Some(least) if scores.micro.f1 < least => Err(Stop::No),
+        _ => Ok(()),
+    }
+}
+
+fn rule(mode: &str, scheme: Scheme) -> data::Result<Rule> {
+    match mode {
+        "strict" => Ok(Rule::Strict(scheme)),
+        _ => mode.parse().map_err(|e: eval::UnknownRule| {
+            Error::new("E027", e.to_string()).help("--mode strict, seqeval or conlleval")
+        }),
+    }
+}
+
+fn part(args: &EvalArgs, corpus: &Corpus) -> data::Result<Vec<u32>> {
+    let (Some(path), Some(part)) = (&args.split_file, &args.part) else {
+        return Ok((0..corpus.len() as u32).collect());
+    };
+    let split = Split::by_index_file(path, corpus.len())?;
+    match part.as_str() {
+        "train" => Ok(split.train),
+        "dev" | "valid" => Ok(split.dev),
+        "test" => Ok(split.test),
+        _ => Err(Error::new("E028", format!("no part `{part}`")).help("train, dev or test")),
+    }
+}

@@ -1,0 +1,88 @@
+//! `longhand info`: what a model is made of and where it comes from.
+
+use std::io::{self, Write};
+
+use nn::Params;
+use nn::tagger::LayerKind;
+use report::table::LayerRow;
+use serde_json::json;
+use train::Model;
+
+use crate::args::InfoArgs;
+use crate::{Screen, Stop};
+
+/// Shows layers, shapes and counts, tags, provenance.
+pub fn run(args: &InfoArgs, screen: Screen) -> Result<(), Stop> {
+    let model = Model::load(&args.model)?;
+    let mut out = io::stdout().lock();
+    if args.json {
+        let text = serde_json::to_string_pretty(&as_json(&model)).expect("plain values");
+        writeln!(out, "{text}")?;
+        return Ok(());
+    }
+    let p = &model.provenance;
+    writeln!(out, "{}", report::table::summary(&layers(&model), screen.color))?;
+    for (name, tensor) in model.tagger.tensors() {
+        writeln!(out, "  {name:32} {:?}", tensor.shape())?;
+    }
+    let tags: Vec<&str> = model.tags.iter().collect();
+    writeln!(out, "\ntags     {}", tags.join(" "))?;
+    let case = if model.vocab.lower() { "lower-cased" } else { "case kept" };
+    writeln!(out, "words    {}, {case}", report::human::count(model.vocab.len()))?;
+    for file in &p.data {
+        writeln!(out, "data     {} sha256 {}", file.name, file.sha256)?;
+    }
+    let [train, dev, test] = p.sentences.map(report::human::count);
+    writeln!(out, "split    {}: {train} train, {dev} dev, {test} test sentences", p.split)?;
+    let c = &model.config;
+    let f1 = p.dev_f1.map_or(String::new(), |f1| format!(", dev F1 {:.2}", 100.0 * f1));
+    writeln!(out, "trained  {} epoch {} of {}, seed {}{f1}", c.preset, p.epoch, c.epochs, c.seed)?;
+    writeln!(out, "version  {}", p.version)?;
+    writeln!(out, "weights  sha256 {}", model.weights_sha256())?;
+    Ok(())
+}
+
+/// One row a layer, as Keras's `summary()` has it; n is the number of tokens.
+fn layers(model: &Model) -> Vec<LayerRow> {
+    let spec = &model.tagger.spec;
+    let row = |layer: String, width: usize, parameters: usize| LayerRow {
+        layer,
+        output_shape: format!("(n, {width})"),
+        parameters,
+    };
+    let words = model.tagger.words.count();
+    let mut rows = vec![row("words (Embedding)".into(), spec.embedding, words)];
+    for (l, (layer, weights)) in spec.encoder.iter().zip(&model.tagger.network.encoder).enumerate()
+    {
+        let kind = match layer.kind {
+            LayerKind::Lstm => "LSTM",
+            LayerKind::BiLstm => "BiLSTM",
+        };
+        rows.push(row(format!("encoder.{l} ({kind})"), layer.n_out(), weights.count()));
+    }
+    rows.push(row("dense (Dense)".into(), spec.tags, model.tagger.network.dense.count()));
+    rows
+}
+
+fn as_json(model: &Model) -> serde_json::Value {
+    let tensors: Vec<_> = model
+        .tagger
+        .tensors()
+        .iter()
+        .map(|(name, t)| json!({ "name": name, "shape": t.shape(), "parameters": t.len() }))
+        .collect();
+    let layers: Vec<_> = layers(model)
+        .iter()
+        .map(|l| json!({ "layer": l.layer, "output": l.output_shape, "parameters": l.parameters }))
+        .collect();
+    json!({
+        "layers": layers,
+        "tensors": tensors,
+        "parameters": model.tagger.count(),
+        "tags": model.tags.iter().collect::<Vec<_>>(),
+        "words": model.vocab.len(),
+        "config": model.config,
+        "provenance": model.provenance,
+        "weights_sha256": model.weights_sha256(),
+    })
+}

@@ -1,0 +1,94 @@
+//! What commands read: corpora, texts, the built-in corpus.
+
+use std::io::Read;
+use std::path::Path;
+
+use data::{Columns, Corpus, Encoding, Error, Format, ReadOptions, Result, Split, Warning};
+
+use crate::args::{FormatArg, ReadArgs};
+
+/// The built-in corpus and its parts; see `data/README.md`.
+const CORPUS: &[u8] = include_bytes!("../../data/longhand.csv.gz");
+const PARTS: &str = include_str!("../../data/longhand.split");
+
+/// The built-in corpus with its own split.
+///
+/// # Errors
+/// None but for a mistake in the program: the tests read it.
+pub fn embedded() -> Result<(Corpus, Split)> {
+    let (corpus, _) = data::read_bytes("<built-in>", CORPUS, &ReadOptions::default())?;
+    let split = Split::parse_index_file("<built-in>", PARTS, corpus.len())?;
+    Ok((corpus, split))
+}
+
+/// A tagged file, read as the flags say.
+///
+/// # Errors
+/// What is wrong with the file, where, and what to do.
+pub fn read_corpus(path: &Path, args: &ReadArgs) -> Result<(Corpus, Vec<Warning>)> {
+    data::read(path, &options(args)?)
+}
+
+/// The flags as options.
+///
+/// # Errors
+/// E030 and E031 for columns and encodings that are none.
+pub fn options(args: &ReadArgs) -> Result<ReadOptions> {
+    let mut options = ReadOptions::default();
+    options.format = args.format.map(|f| match f {
+        FormatArg::Csv => Format::Csv,
+        FormatArg::Conll => Format::Conll,
+    });
+    if let Some(name) = &args.encoding {
+        options.encoding = Encoding::parse(name)?;
+    }
+    if let Some(columns) = &args.columns {
+        options.columns = Columns::parse(columns)?;
+    }
+    Ok(options)
+}
+
+/// A text file, UTF-8.
+///
+/// # Errors
+/// E021 if it cannot be read, E001 if it is not UTF-8.
+pub fn read_text(path: &Path) -> Result<String> {
+    let bytes = std::fs::read(path).map_err(|e| {
+        Error::new("E021", format!("cannot read {}: {e}", path.display())).at(path, None, None)
+    })?;
+    utf8(bytes, path)
+}
+
+/// All of standard input, UTF-8.
+///
+/// # Errors
+/// As [`read_text`].
+pub fn read_stdin() -> Result<String> {
+    let mut bytes = Vec::new();
+    let fail = |e| Error::new("E021", format!("cannot read standard input: {e}"));
+    std::io::stdin().lock().read_to_end(&mut bytes).map_err(fail)?;
+    utf8(bytes, Path::new("<stdin>"))
+}
+
+fn utf8(bytes: Vec<u8>, path: &Path) -> Result<String> {
+    String::from_utf8(bytes).map_err(|e| {
+        let at = e.utf8_error().valid_up_to();
+        let before = &e.as_bytes()[..at];
+        let line = before.iter().filter(|&&b| b == b'\n').count() as u64 + 1;
+        let start = before.iter().rposition(|&b| b == b'\n').map_or(0, |n| n + 1);
+        let column = String::from_utf8_lossy(&before[start..]).chars().count() as u64 + 1;
+        let byte = e.as_bytes()[at];
+        Error::new("E001", format!("not UTF-8: byte 0x{byte:02X}"))
+            .at(path, line, column)
+            .help("texts must be UTF-8; convert with `iconv -f windows-1252 -t utf-8`")
+    })
+}
+
+/// Sets the number of threads for everything that follows; 0 is all cores.
+///
+/// # Errors
+/// E045 if the system gives no threads.
+pub fn set_threads(n: usize) -> Result<()> {
+    let built = rayon::ThreadPoolBuilder::new().num_threads(n).build_global();
+    built.map_err(|e| Error::new("E045", format!("cannot start {n} threads: {e}")))
+}

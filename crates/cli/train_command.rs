@@ -1,0 +1,210 @@
+//! `longhand train`: data in, a run out.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use data::{Corpus, Scheme, Split, Warning};
+use train::{
+    Config, DataFile, Dataset, Ending, IfThere, Model, Provenance, RunFolder, Trainer, results,
+};
+
+use crate::args::TrainArgs;
+use crate::input::{self, read_corpus};
+use crate::progress::{self, Watch};
+use crate::{Screen, Stop, warn};
+
+/// Trains and reports. Nothing is written before the data and the configuration have been read.
+pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
+    let config = configure(args)?;
+    let if_there = match (args.resume, args.force) {
+        (true, _) => IfThere::Resume,
+        (_, true) => IfThere::Overwrite,
+        _ => IfThere::Refuse,
+    };
+    let folder = RunFolder::claim(&output(args), if_there)?;
+    input::set_threads(config.threads)?;
+    let reading = progress::spinner("reading", screen.quiet);
+    let (corpus, split, split_name, mut warnings) = read(args, &config)?;
+    let scheme = match &args.scheme {
+        Some(name) => Scheme::parse(name)?,
+        None => data::scheme::detect(&corpus)?,
+    };
+    if let Some(error) = data::scheme::validate(&corpus, scheme).to_error(&corpus, scheme) {
+        return Err(error.into());
+    }
+    let (dataset, more) = Dataset::new(&corpus, split, &config, scheme, args.allow_new_labels)?;
+    warnings.extend(more);
+    reading.finish_and_clear();
+    warn(&warnings, screen);
+
+    let provenance = provenance(&corpus, &dataset, split_name);
+    let mut trainer = Trainer::new(config, dataset)?;
+    if !screen.quiet {
+        eprintln!("{}", header(&trainer, &corpus, scheme));
+    }
+    progress::catch_interrupts();
+    let mut watch = Watch::new(trainer.config().epochs, trainer.history(), screen.quiet);
+    if folder.train(&mut trainer, &provenance, if_there, &mut watch)? == Ending::Interrupted {
+        let command = format!("longhand train … -o {} --resume", output(args).display());
+        eprintln!("interrupted; saved. Go on with: {command}");
+        return Err(Stop::Interrupted);
+    }
+    drop(watch);
+    finish(&folder, &trainer, &corpus, screen)
+}
+
+fn configure(args: &TrainArgs) -> data::Result<Config> {
+    let text = args.config.as_deref().map(input::read_text).transpose()?;
+    let file = args.config.as_deref().zip(text.as_deref());
+    Config::resolve(args.preset.as_deref(), file, &args.flags()?)
+}
+
+/// `-o`, or runs/ and the name of the data without its endings.
+fn output(args: &TrainArgs) -> PathBuf {
+    args.output.clone().unwrap_or_else(|| {
+        let name = args.data.as_deref().and_then(Path::file_name);
+        let name = name.map_or("longhand".into(), |n| n.to_string_lossy().into_owned());
+        let stem = name.split('.').next().filter(|s| !s.is_empty()).unwrap_or("run");
+        Path::new("runs").join(stem)
+    })
+}
+
+/// The corpus (all files as one), its parts, how they were made.
+fn read(args: &TrainArgs, config: &Config) -> data::Result<(Corpus, Split, String, Vec<Warning>)> {
+    let Some(path) = &args.data else {
+        let (corpus, split) = input::embedded()?;
+        let named = args.split_file.is_none() && args.split.is_none();
+        if named && args.dev.is_none() && args.test.is_none() {
+            return Ok((corpus, split, "built-in".into(), Vec::new()));
+        }
+        return parts(args, config, corpus, Vec::new());
+    };
+    let (corpus, warnings) = read_corpus(path, &args.read)?;
+    parts(args, config, corpus, warnings)
+}
+
+fn parts(
+    args: &TrainArgs,
+    config: &Config,
+    mut corpus: Corpus,
+    mut warnings: Vec<Warning>,
+) -> data::Result<(Corpus, Split, String, Vec<Warning>)> {
+    if let Some(path) = &args.split_file {
+        let split = Split::by_index_file(path, corpus.len())?;
+        return Ok((corpus, split, file_name(path), warnings));
+    }
+    let shares = config.shares()?;
+    if args.dev.is_none() && args.test.is_none() {
+        let split = Split::by_fractions(&corpus, shares, config.seed, config.keep_duplicates)?;
+        return Ok((corpus, split, format!("{} (seed {})", config.split, config.seed), warnings));
+    }
+    let all = 0..corpus.len() as u32;
+    let mut split = Split { train: all.collect(), ..Split::default() };
+    let mut append = |path: &PathBuf| -> data::Result<Vec<u32>> {
+        let (part, more) = read_corpus(path, &args.read)?;
+        warnings.extend(more);
+        Ok(corpus.append(&part).collect())
+    };
+    if let Some(path) = &args.test {
+        split.test = append(path)?;
+    }
+    match &args.dev {
+        Some(path) => split.dev = append(path)?,
+        // No dev file: take dev from the data, in the proportion of train and dev in `split`.
+        None => {
+            let train = split.train.len();
+            let [share, dev, _] = shares;
+            if dev > 0.0 {
+                let whole = share + dev;
+                let cut = [100.0 * share / whole, 100.0 * dev / whole, 0.0];
+                let within =
+                    Split::by_fractions(&corpus, cut, config.seed, config.keep_duplicates)?;
+                let of_data = |part: Vec<u32>| part.into_iter().filter(|&i| (i as usize) < train);
+                split.train = of_data(within.train).collect();
+                split.dev = of_data(within.dev).collect();
+            }
+        }
+    }
+    Ok((corpus, split, "files".into(), warnings))
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+fn provenance(corpus: &Corpus, dataset: &Dataset, split: String) -> Provenance {
+    let data = corpus
+        .sources()
+        .map(|s| DataFile { name: file_name(Path::new(&s.path)), sha256: s.sha256.clone() });
+    let Split { train, dev, test } = &dataset.split;
+    Provenance {
+        version: env!("CARGO_PKG_VERSION").into(),
+        data: data.collect(),
+        split,
+        sentences: [train.len(), dev.len(), test.len()],
+        tokens: dataset.count_tokens(train),
+        epoch: 0,
+        dev_f1: None,
+    }
+}
+
+/// What is about to happen, in three lines.
+fn header(trainer: &Trainer, corpus: &Corpus, scheme: Scheme) -> String {
+    let (d, c) = (trainer.dataset(), trainer.config());
+    let source = corpus.source_of(0);
+    let name = file_name(Path::new(&source.path));
+    let [train, dev, test] = [&d.split.train, &d.split.dev, &d.split.test].map(|p| p.len());
+    let n = report::human::count;
+    let floor = results::floors(trainer, corpus, &d.split.dev).map_or(String::new(), |f| {
+        let f1 = 100.0 * f.most_frequent_tag.micro.f1;
+        format!("\nfloors on dev: all-O F1 0.00, most frequent tag of each word F1 {f1:.2}")
+    });
+    format!(
+        "{name} ({}, {}): {} train, {} dev, {} test sentences; {} words, {} tags\n\
+         {}: {}, {} weights, seed {}, {} threads{floor}",
+        source.encoding,
+        scheme.name(),
+        n(train),
+        n(dev),
+        n(test),
+        n(d.vocab.len()),
+        d.tags.len(),
+        c.preset,
+        std::iter::once(format!("embedding:{}", c.embedding))
+            .chain(c.encoder.iter().cloned())
+            .collect::<Vec<_>>()
+            .join(" → "),
+        n(nn::Params::count(trainer.tagger())),
+        c.seed,
+        rayon::current_num_threads(),
+    )
+}
+
+/// Scores the best model and writes the last files.
+fn finish(
+    folder: &RunFolder,
+    trainer: &Trainer,
+    corpus: &Corpus,
+    screen: Screen,
+) -> Result<(), Stop> {
+    let model = Model::load(&folder.model())?;
+    let scores = results::score_parts(trainer, &model, corpus);
+    let json = results::scores_json(trainer, &model, &scores);
+    folder.finish(&results::test_conll(trainer, &model, corpus), &json)?;
+    let mut out = io::stdout().lock();
+    for (part, scores) in ["dev", "test"].iter().zip(&scores) {
+        let Some(s) = scores else { continue };
+        writeln!(out, "{part}")?;
+        if *part == "test" {
+            writeln!(out, "{}", report::table::scores(&s.model, screen.color))?;
+        }
+        let systems = [
+            ("all O", &s.floors.all_o),
+            ("most frequent tag", &s.floors.most_frequent_tag),
+            ("this model", &s.model),
+        ];
+        writeln!(out, "{}", report::table::floors(&systems, screen.color))?;
+    }
+    writeln!(out, "{}", folder.model().display())?;
+    Ok(())
+}

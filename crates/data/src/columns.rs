@@ -1,0 +1,244 @@
+//! Which column holds what: by option, by header name, by what stands in it.
+
+use crate::error::{Error, Result};
+use crate::scheme::split_tag;
+
+/// How a column is named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Column {
+    /// Found by its header or by its values.
+    #[default]
+    Auto,
+    /// By its header, in any case.
+    Name(String),
+    /// By its number, from 1.
+    Number(usize),
+    /// The file has no such column, or it is not to be read.
+    Absent,
+}
+
+/// The columns of a corpus, each by header name or by number.
+///
+/// ```
+/// use data::{Column, Columns};
+/// let columns = Columns::parse(r#"token=2,tag=label,sentence="Sentence #",pos=none"#)?;
+/// assert_eq!(columns.token, Column::Number(2));
+/// assert_eq!(columns.sentence, Column::Name("Sentence #".into()));
+/// assert_eq!(columns.pos, Column::Absent);
+/// # Ok::<(), data::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Columns {
+    /// The word.
+    pub token: Column,
+    /// The entity tag.
+    pub tag: Column,
+    /// The part of speech.
+    pub pos: Column,
+    /// A name or number of the sentence; a row where it is empty goes on with the one before.
+    pub sentence: Column,
+}
+
+const COLUMNS_HELP: &str = r#"write `--columns token=word,tag=label,sentence="Sentence #"`, or numbers from 1: token=1,tag=4"#;
+
+impl Columns {
+    /// Reads `key=value` pairs with commas between them. Keys are `token` (or `word`), `tag` (or
+    /// `label`), `pos` and `sentence`; a value is a header name, in double quotes if it holds a comma
+    /// or is a number, a number from 1, or `none`.
+    ///
+    /// # Errors
+    /// E030 for anything else.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut columns = Self::default();
+        for pair in split_outside_quotes(text) {
+            let (key, value) = pair.split_once('=').ok_or_else(|| bad_option(pair))?;
+            let column = match key.trim() {
+                "token" | "word" => &mut columns.token,
+                "tag" | "label" => &mut columns.tag,
+                "pos" => &mut columns.pos,
+                "sentence" => &mut columns.sentence,
+                _ => return Err(bad_option(pair)),
+            };
+            if *column != Column::Auto {
+                let twice = format!("{:?} is given twice", key.trim());
+                return Err(Error::new("E030", twice).help(COLUMNS_HELP));
+            }
+            *column = parse_column(value.trim()).ok_or_else(|| bad_option(pair))?;
+        }
+        Ok(columns)
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        [&self.token, &self.tag, &self.pos, &self.sentence].into_iter().filter_map(|column| {
+            if let Column::Name(name) = column { Some(name.as_str()) } else { None }
+        })
+    }
+}
+
+fn bad_option(pair: &str) -> Error {
+    Error::new("E030", format!("cannot read {pair:?} as a column")).help(COLUMNS_HELP)
+}
+
+fn split_outside_quotes(text: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    text.split(move |c| {
+        quoted ^= c == '"';
+        c == ',' && !quoted
+    })
+}
+
+fn parse_column(value: &str) -> Option<Column> {
+    if let Some(name) = value.strip_prefix('"') {
+        return name.strip_suffix('"').map(|name| Column::Name(name.to_string()));
+    }
+    match value.parse::<usize>() {
+        _ if value.is_empty() => None,
+        _ if value.eq_ignore_ascii_case("none") => Some(Column::Absent),
+        Ok(0) => None,
+        Ok(number) => Some(Column::Number(number)),
+        Err(_) => Some(Column::Name(value.to_string())),
+    }
+}
+
+/// Places of the columns in a row, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    pub token: usize,
+    pub tag: Option<usize>,
+    pub pos: Option<usize>,
+    pub sentence: Option<usize>,
+    /// Fields that every row must have.
+    pub n_fields: usize,
+}
+
+/// Header names by which a column is known, as [`simplify`] leaves them.
+pub(crate) const TOKEN_NAMES: &[&str] = &["word", "token", "words", "tokens", "form", "text"];
+pub(crate) const TAG_NAMES: &[&str] =
+    &["tag", "label", "ner", "nertag", "nertags", "entity", "tags", "labels", "iob", "bio", "iob2"];
+pub(crate) const POS_NAMES: &[&str] = &["pos", "postag", "upos", "xpos", "partofspeech"];
+pub(crate) const SENTENCE_NAMES: &[&str] =
+    &["sentence", "sentenceidx", "sentenceid", "sentid", "sentenceno", "sentencenumber"];
+
+/// A header without case, blanks and punctuation: `Sentence #` becomes `sentence`.
+pub(crate) fn simplify(header: &str) -> String {
+    header.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Place of the first header that has one of these names, names tried in order.
+pub(crate) fn find_known(headers: &[String], known: &[&str]) -> Option<usize> {
+    let headers: Vec<String> = headers.iter().map(|header| simplify(header)).collect();
+    known.iter().find_map(|name| headers.iter().position(|header| header == name))
+}
+
+/// A sample of rows, column by column, to judge columns by their values.
+pub(crate) struct Sample<'a> {
+    pub columns: Vec<Vec<&'a str>>,
+}
+
+impl<'a> Sample<'a> {
+    /// Whether all values are tags; an empty one is a mistake of its row, not of the column.
+    pub fn holds_tags(&self, column: usize) -> bool {
+        let mut values = self.columns[column]
+            .iter()
+            .map(|v| v.trim_ascii())
+            .filter(|v| !v.is_empty())
+            .peekable();
+        values.peek().is_some() && values.all(|value| split_tag(value).is_some())
+    }
+
+    /// The last column that holds nothing but tags: where there are several (a chunk column, guesses
+    /// of another system), the entities stand last by custom.
+    pub fn tag_column(&self) -> Option<usize> {
+        (0..self.columns.len()).rev().find(|&column| self.holds_tags(column))
+    }
+
+    /// Whether the column counts the tokens of each sentence, as in files of Universal Dependencies.
+    pub fn counts_tokens(&self, column: usize) -> bool {
+        let mut before = 0;
+        let mut restarts = true;
+        for value in &self.columns[column] {
+            let Ok(number) = value.parse::<u32>() else { return false };
+            restarts &= number == 1 || number == before + 1;
+            before = number;
+        }
+        restarts && self.columns[column].first() == Some(&"1")
+    }
+
+    /// Whether few values occur often, as they do in a column of parts of speech.
+    pub fn holds_categories(&self, column: usize) -> bool {
+        let values = &self.columns[column];
+        let mut distinct: Vec<&str> = values.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        distinct.len() <= 80 && (values.len() < 40 || 4 * distinct.len() <= values.len())
+    }
+
+    /// The commonest values with their shares: `NN 14 %, IN 11 %, …`.
+    pub fn commonest(&self, column: usize) -> String {
+        let values = &self.columns[column];
+        let mut counts: Vec<(usize, &'a str)> = Vec::new();
+        for value in values {
+            match counts.iter_mut().find(|(_, known)| known == value) {
+                Some((count, _)) => *count += 1,
+                None => counts.push((1, value)),
+            }
+        }
+        counts.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+        let share = |count: usize| (100 * count + values.len() / 2) / values.len();
+        let shown: Vec<String> =
+            counts.iter().take(3).map(|&(count, v)| format!("{v} {} %", share(count))).collect();
+        let rest = if counts.len() > 3 { ", …" } else { "" };
+        shown.join(", ") + rest
+    }
+}
+
+/// E009: the column holds something, but not tags.
+pub(crate) fn no_tags(sample: &Sample<'_>, column: usize, headers: Option<&[String]>) -> Error {
+    let name = |column: usize| match headers {
+        Some(headers) => format!("column {} ({:?})", column + 1, headers[column]),
+        None => format!("column {}", column + 1),
+    };
+    let message =
+        format!("no entity tag in {}; values: {}", name(column), sample.commonest(column));
+    let error = Error::new("E009", message);
+    let values = &sample.columns[column];
+    let plain_types = values.iter().filter(|value| **value == "O").count() * 4 > values.len();
+    match sample.tag_column() {
+        Some(other) if other != column => error
+            .help(format!("tags seem to be in {}: `--columns tag={}`", name(other), other + 1)),
+        _ if plain_types => error.help(
+            "a tag is O, or a letter, a hyphen and a type: write PER as B-PER on the first token of \
+             an entity and I-PER on the others",
+        ),
+        _ => error.help("name the column with O, B-… and I-… (`--columns tag=…`), or `tag=none`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_that_is_no_column_is_refused_with_an_example() {
+        for text in ["token", "colour=3", "tag=", "tag=0", "tag=1,tag=2", "tag=\"x"] {
+            let error = Columns::parse(text).unwrap_err();
+            assert_eq!(error.code, "E030", "{text}");
+            assert!(error.help.unwrap().contains("token=word"));
+        }
+    }
+
+    #[test]
+    fn a_quoted_value_is_a_name_even_if_it_is_a_number_or_holds_a_comma() {
+        let columns = Columns::parse(r#"tag="4",token="a, b""#).unwrap();
+        assert_eq!(columns.tag, Column::Name("4".into()));
+        assert_eq!(columns.token, Column::Name("a, b".into()));
+    }
+
+    #[test]
+    fn headers_are_known_in_any_case_and_with_any_punctuation() {
+        let headers = ["Sentence #", "WORD", "POS", "NER Tag"].map(str::to_string);
+        let found = [SENTENCE_NAMES, TOKEN_NAMES, POS_NAMES, TAG_NAMES]
+            .map(|known| find_known(&headers, known));
+        assert_eq!(found, [Some(0), Some(1), Some(2), Some(3)]);
+    }
+}

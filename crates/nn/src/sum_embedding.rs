@@ -1,0 +1,190 @@
+//! Embedding by several tables whose rows are added: the word, its ending, its shape.
+//!
+//! ```text
+//! N tokens · T tables of V_t rows · D columns · dv is ∂L/∂v
+//!
+//! (1)  x_n = Σ_t E_t[id_nt]                       (N, D)
+//!
+//! (1') dE_t[v] = Σ_{n: id_nt = v} dx_n            (V_t, D), all but a few rows of it 0
+//! ```
+//!
+//! The tables lie one below the other in one matrix, so that a token's ids in all tables are T rows of
+//! it and dx, which all of them get, is handed out once. As tensors they are separate, each under its
+//! name.
+
+use ndarray::{Array2, ArrayView2, ArrayViewD, ArrayViewMutD, s};
+use tensor::random::{Purpose, Stream};
+use tensor::{Real, init};
+
+use crate::Params;
+use crate::embedding::{RowGrads, add_table_rows};
+
+/// Weights.
+#[derive(Clone, Debug)]
+pub struct SumEmbedding<F> {
+    /// (Σ V_t, D) the tables, one below the other.
+    pub rows: Array2<F>,
+    /// Name of each table.
+    names: Vec<String>,
+    /// First row of each table, and at the end the number of all rows.
+    starts: Vec<usize>,
+}
+
+/// What `backward` needs of `forward`.
+#[derive(Debug)]
+pub struct Cache {
+    ids: Vec<u32>, // (N·T) rows of the whole matrix
+}
+
+impl<F: Real> SumEmbedding<F> {
+    /// Tables of these names and numbers of rows, uniform in ±0.05 as Keras's `Embedding`. `index`
+    /// names the layer. A table's numbers do not depend on the other tables.
+    pub fn new(tables: &[(&str, usize)], n_out: usize, seed: u64, index: u16) -> Self {
+        let mut layer = Self::zeros(tables, n_out);
+        for t in 0..tables.len() {
+            let mut stream = Stream::numbered(seed, Purpose::Weights, index, t as u32, 0);
+            let table = init::uniform(tables[t].1, n_out, 0.05, &mut stream);
+            layer.table_mut(t).assign(&table);
+        }
+        layer
+    }
+
+    /// The same tables, all 0.
+    pub fn zeros(tables: &[(&str, usize)], n_out: usize) -> Self {
+        assert!(!tables.is_empty(), "there is at least one table");
+        let mut starts = vec![0];
+        starts.extend(tables.iter().scan(0, |end, (_, rows)| {
+            *end += rows;
+            Some(*end)
+        }));
+        let names = tables.iter().map(|(name, _)| name.to_string()).collect();
+        Self { rows: Array2::zeros((starts[tables.len()], n_out)), names, starts }
+    }
+
+    /// Number of tables, T.
+    pub fn tables(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Table `t` (V_t, D).
+    pub fn table(&self, t: usize) -> ArrayView2<'_, F> {
+        self.rows.slice(s![self.starts[t]..self.starts[t + 1], ..])
+    }
+
+    /// Table `t` (V_t, D), to be changed.
+    pub fn table_mut(&mut self, t: usize) -> ndarray::ArrayViewMut2<'_, F> {
+        self.rows.slice_mut(s![self.starts[t]..self.starts[t + 1], ..])
+    }
+
+    /// `ids` (N·T), those of a token together in the order of the tables → x (N, D).
+    ///
+    /// # Panics
+    /// If an id is not a row of its table, or a token has not one id a table.
+    pub fn forward(&self, ids: &[u32]) -> (Array2<F>, Cache) {
+        let ids = self.rows_of(ids);
+        let mut x = Array2::zeros((ids.len() / self.tables(), self.rows.ncols()));
+        for (mut x_n, ids) in x.rows_mut().into_iter().zip(ids.chunks_exact(self.tables())) {
+            add_table_rows(&self.rows, ids, x_n.as_slice_mut().expect("row-major")); // (1)
+        }
+        (x, Cache { ids })
+    }
+
+    /// `dx` (N, D) → what to add to the rows of `self.rows`, T of them for each row of dx.
+    pub fn backward(&self, cache: Cache, dx: Array2<F>) -> RowGrads<F> {
+        let shape = (cache.ids.len() / self.tables(), self.rows.ncols());
+        assert_eq!(dx.dim(), shape, "dx is shaped like x");
+        RowGrads { ids: cache.ids, rows: dx } // (1'), summed by `add_to` or by the optimiser
+    }
+
+    /// Rows of the whole matrix for rows of the tables.
+    fn rows_of(&self, ids: &[u32]) -> Vec<u32> {
+        let n_tables = self.tables();
+        assert!(ids.len().is_multiple_of(n_tables), "{} ids for {n_tables} tables", ids.len());
+        let mut rows = Vec::with_capacity(ids.len());
+        for token in ids.chunks_exact(n_tables) {
+            for (t, &id) in token.iter().enumerate() {
+                let row = self.starts[t] + id as usize;
+                assert!(row < self.starts[t + 1], "row {id} of table {}", self.names[t]);
+                rows.push(row as u32);
+            }
+        }
+        rows
+    }
+}
+
+impl<F: Real> Params<F> for SumEmbedding<F> {
+    fn tensors(&self) -> Vec<(String, ArrayViewD<'_, F>)> {
+        let tables = self.names.iter().enumerate();
+        tables.map(|(t, name)| (name.clone(), self.table(t).into_dyn())).collect()
+    }
+
+    fn tensors_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, F>)> {
+        let mut tables = Vec::new();
+        let mut rest = self.rows.view_mut();
+        for (name, rows) in self.names.iter().zip(self.starts.windows(2)) {
+            let (table, below) = rest.split_at(ndarray::Axis(0), rows[1] - rows[0]);
+            tables.push((name.clone(), table.into_dyn()));
+            rest = below;
+        }
+        tables
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gradcheck::{assert_gradients, gradcheck, weighted_sum};
+    use crate::testing::normal;
+
+    const TABLES: [(&str, usize); 3] = [("words", 4), ("endings", 2), ("shapes", 3)];
+    const D: usize = 3;
+
+    fn layer() -> SumEmbedding<f64> {
+        SumEmbedding { rows: normal(0, 9, D), ..SumEmbedding::zeros(&TABLES, D) }
+    }
+
+    #[test]
+    fn backward_agrees_with_central_differences_also_where_ids_repeat() {
+        let layer = layer();
+        for ids in [&[3, 1, 0][..], &[3, 1, 0, 0, 1, 2, 3, 0, 2, 3, 1, 0]] {
+            let r = normal(1, ids.len() / 3, D);
+            let mut grads = layer.zeros_like();
+            let (_, cache) = layer.forward(ids);
+            let rows = layer.backward(cache, r.clone());
+            assert_eq!(rows.per_row(), 3);
+            rows.add_to(&mut grads.rows);
+            let loss = |l: &SumEmbedding<f64>| weighted_sum(&l.forward(ids).0, &r);
+            let checks = gradcheck(&layer, &grads, loss);
+            assert_eq!(
+                checks.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(),
+                TABLES.map(|t| t.0)
+            );
+            assert_gradients(&checks, 1e-8);
+            assert_eq!(grads.table(0).row(1).sum(), 0.0, "word 1 does not occur");
+        }
+    }
+
+    #[test]
+    fn a_token_is_the_sum_of_a_row_of_each_table() {
+        let layer = layer();
+        let (x, _) = layer.forward(&[3, 1, 0]);
+        let want = &layer.table(0).row(3) + &layer.table(1).row(1) + layer.table(2).row(0);
+        assert!((&x.row(0) - &want).iter().all(|d| d.abs() < 1e-15));
+        assert_eq!(layer.forward(&[]).0.dim(), (0, D));
+    }
+
+    #[test]
+    fn the_first_table_begins_as_it_would_alone_and_no_two_begin_alike() {
+        let layer = SumEmbedding::<f32>::new(&TABLES, D, 5, 0);
+        let alone = SumEmbedding::<f32>::new(&TABLES[..1], D, 5, 0);
+        assert_eq!(layer.table(0), alone.rows);
+        assert_ne!(layer.table(0).row(0), layer.table(1).row(0));
+        assert!(layer.rows.iter().all(|w| w.abs() <= 0.05 && *w != 0.0));
+    }
+
+    #[test]
+    #[should_panic(expected = "row 2 of table endings")]
+    fn a_row_past_the_end_of_its_table_is_refused_though_the_next_table_has_it() {
+        layer().forward(&[0, 2, 0]);
+    }
+}

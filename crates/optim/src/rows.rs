@@ -1,0 +1,239 @@
+//! Tables of which a batch touches few rows: their gradients summed, their Adam.
+//!
+//! A word table holds most of a tagger's weights and a batch of 32 sentences touches some 400 of its
+//! 35,000 rows. Updating only those ("lazy", as `torch.optim.SparseAdam`) differs from the dense rule
+//! of Keras, under which an untouched row still moves along its fading m: equations (1)–(4) of
+//! [`crate::adam`] with g = 0. Both are here: [`RowAdam::update_touched`], [`RowAdam::update_all`].
+
+use ndarray::{Array2, ArrayView2};
+use nn::embedding::RowGrads;
+use rayon::prelude::*;
+use tensor::{AdamRates, Real, adam_update, sum_of_squares};
+
+/// The gradient of a table over a whole batch: each touched row once, in the order of first touch.
+#[derive(Clone, Debug)]
+pub struct SummedRows<F> {
+    /// (U) rows of the table, each once.
+    pub ids: Vec<u32>,
+    /// (U, D) the sum of their gradients.
+    pub rows: Array2<F>,
+}
+
+/// Finds the place of a row among those touched so far, in constant time; kept from batch to batch.
+#[derive(Clone, Debug)]
+pub struct Summer {
+    /// (V) 1 + place among the touched rows, 0 for an untouched one.
+    place: Vec<u32>,
+}
+
+/// Touched rows that one task works on at a time.
+const CHUNK: usize = 64;
+
+impl Summer {
+    /// For a table of `n` rows.
+    pub fn new(n: usize) -> Self {
+        Self { place: vec![0; n] }
+    }
+
+    /// Sums the gradients of `shards`, in their order and within each from the first row to the last.
+    ///
+    /// # Panics
+    /// If an id is not a row of the table.
+    pub fn sum<F: Real>(&mut self, shards: &[&RowGrads<F>]) -> SummedRows<F> {
+        let width = shards.first().map_or(0, |s| s.rows.ncols());
+        let mut ids = Vec::new();
+        let mut counts: Vec<u32> = Vec::new();
+        for &id in shards.iter().flat_map(|s| &s.ids) {
+            let place = &mut self.place[id as usize];
+            if *place == 0 {
+                ids.push(id);
+                counts.push(0);
+                *place = ids.len() as u32;
+            }
+            counts[*place as usize - 1] += 1;
+        }
+        let (starts, sources) = self.sources(shards, &counts);
+        ids.iter().for_each(|&id| self.place[id as usize] = 0);
+
+        let views: Vec<ArrayView2<'_, F>> = shards.iter().map(|s| s.rows()).collect();
+        let mut rows = Array2::zeros((ids.len(), width));
+        let flat = rows.as_slice_mut().expect("row-major");
+        flat.par_chunks_mut((CHUNK * width).max(1)).enumerate().for_each(|(chunk, rows)| {
+            for (u, sum) in rows.chunks_mut(width).enumerate() {
+                let u = chunk * CHUNK + u;
+                for &(shard, row) in &sources[starts[u] as usize..starts[u + 1] as usize] {
+                    let row = views[shard as usize].row(row as usize);
+                    sum.iter_mut().zip(&row).for_each(|(s, &r)| *s += r);
+                }
+            }
+        });
+        SummedRows { ids, rows }
+    }
+
+    /// Shard and row of every gradient, grouped by touched row: those of the u-th stand at
+    /// starts[u]..starts[u + 1], in the order of the shards.
+    fn sources<F>(&self, shards: &[&RowGrads<F>], counts: &[u32]) -> (Vec<u32>, Vec<(u32, u32)>) {
+        let mut starts = Vec::with_capacity(counts.len() + 1);
+        let mut total = 0;
+        for &n in counts {
+            starts.push(total);
+            total += n;
+        }
+        starts.push(total);
+        let mut next = starts.clone();
+        let mut sources = vec![(0, 0); total as usize];
+        for (s, shard) in shards.iter().enumerate() {
+            for (r, &id) in shard.ids.iter().enumerate() {
+                let at = &mut next[self.place[id as usize] as usize - 1];
+                sources[*at as usize] = (s as u32, r as u32);
+                *at += 1;
+            }
+        }
+        (starts, sources)
+    }
+}
+
+impl<F: Real> SummedRows<F> {
+    /// Σ g² over the touched rows.
+    pub fn squared_norm(&self) -> f64 {
+        sum_of_squares(self.rows.as_slice().expect("row-major"))
+    }
+}
+
+/// Both moments of a table.
+#[derive(Clone, Debug)]
+pub struct RowAdam<F> {
+    /// (V, D) mean of the gradients.
+    pub m: Array2<F>,
+    /// (V, D) mean of their squares.
+    pub v: Array2<F>,
+}
+
+impl<F: Real> RowAdam<F> {
+    /// Moments of 0 for a table of this shape.
+    pub fn new(shape: (usize, usize)) -> Self {
+        Self { m: Array2::zeros(shape), v: Array2::zeros(shape) }
+    }
+
+    /// Adam for the touched rows of `table`; the others, and their moments, stay as they are.
+    pub fn update_touched(
+        &mut self,
+        table: &mut Array2<F>,
+        grads: &SummedRows<F>,
+        rates: &AdamRates<F>,
+    ) {
+        // Rows of one table, each touched once, as separate slices: sorted by id they are cut off the
+        // table one after the other.
+        let mut order: Vec<u32> = (0..grads.ids.len() as u32).collect();
+        order.sort_unstable_by_key(|&u| grads.ids[u as usize]);
+        let ids: Vec<u32> = order.iter().map(|&u| grads.ids[u as usize]).collect();
+        let width = table.ncols();
+        let rows = |a| pick_rows(a, width, &ids);
+        let (w, m, v) = (rows(table), rows(&mut self.m), rows(&mut self.v));
+        let all: Vec<_> = w.into_iter().zip(m).zip(v).zip(&order).collect();
+        all.into_par_iter().with_min_len(CHUNK).for_each(|(((w, m), v), &u)| {
+            let g = grads.rows.row(u as usize);
+            adam_update(w, m, v, g.to_slice().expect("row-major"), rates);
+        });
+    }
+
+    /// Adam for every row of `table`, as Keras does it: an untouched row has gradient 0.
+    pub fn update_all(
+        &mut self,
+        table: &mut Array2<F>,
+        grads: &SummedRows<F>,
+        rates: &AdamRates<F>,
+    ) {
+        let (n, width) = table.dim();
+        let mut place = vec![u32::MAX; n];
+        grads.ids.iter().enumerate().for_each(|(u, &id)| place[id as usize] = u as u32);
+        let zero = vec![F::zero(); width];
+        let w = table.as_slice_mut().expect("row-major").par_chunks_mut(width);
+        let m = self.m.as_slice_mut().expect("row-major").par_chunks_mut(width);
+        let v = self.v.as_slice_mut().expect("row-major").par_chunks_mut(width);
+        w.zip(m).zip(v).zip(&place).with_min_len(CHUNK).for_each(|(((w, m), v), &u)| {
+            let g = if u == u32::MAX { None } else { Some(grads.rows.row(u as usize)) };
+            let g = g.as_ref().map_or(&zero[..], |g| g.to_slice().expect("row-major"));
+            adam_update(w, m, v, g, rates);
+        });
+    }
+}
+
+/// The rows of `table` with the given rising `ids`, each as a slice of its own.
+fn pick_rows<'a, F>(table: &'a mut Array2<F>, width: usize, ids: &[u32]) -> Vec<&'a mut [F]> {
+    let mut rest = table.as_slice_mut().expect("row-major");
+    let mut at = 0;
+    let mut rows = Vec::with_capacity(ids.len());
+    for &id in ids {
+        let (_, tail) = rest.split_at_mut((id as usize - at) * width);
+        let (row, tail) = tail.split_at_mut(width);
+        rows.push(row);
+        rest = tail;
+        at = id as usize + 1;
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adam::{AdamKind, AdamSettings};
+    use ndarray::array;
+
+    fn shard(ids: &[u32], rows: Array2<f64>) -> RowGrads<f64> {
+        RowGrads { ids: ids.to_vec(), rows }
+    }
+
+    #[test]
+    fn rows_of_all_shards_are_summed_and_the_summer_can_be_used_again() {
+        let a = shard(&[3, 1, 3], array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+        let b = shard(&[0, 1], array![[7.0, 8.0], [9.0, 10.0]]);
+        let mut summer = Summer::new(4);
+        for _ in 0..2 {
+            let sum = summer.sum(&[&a, &b]);
+            assert_eq!(sum.ids, [3, 1, 0]);
+            assert_eq!(sum.rows, array![[6.0, 8.0], [12.0, 14.0], [7.0, 8.0]]);
+            assert_eq!(sum.squared_norm(), 36. + 64. + 144. + 196. + 49. + 64.);
+        }
+        let mut dense = Array2::zeros((4, 2));
+        a.add_to(&mut dense);
+        b.add_to(&mut dense);
+        assert_eq!(dense.row(1), summer.sum(&[&a, &b]).rows.row(1));
+    }
+
+    #[test]
+    fn many_rows_are_summed_as_the_plain_sum_has_them() {
+        let n = 1000;
+        let ids: Vec<u32> = (0..n).map(|i| (i * 7919) % 300).collect();
+        let rows = Array2::from_shape_fn((n as usize, 3), |(i, j)| (i * 3 + j) as f64);
+        let grads = shard(&ids, rows);
+        let sum = Summer::new(300).sum(&[&grads]);
+        let mut dense = Array2::zeros((300, 3));
+        grads.add_to(&mut dense);
+        for (u, &id) in sum.ids.iter().enumerate() {
+            assert_eq!(sum.rows.row(u), dense.row(id as usize));
+        }
+    }
+
+    #[test]
+    fn the_lazy_rule_leaves_untouched_rows_alone_and_the_dense_rule_moves_them_on() {
+        let settings = AdamSettings::new(AdamKind::Keras);
+        let start = array![[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]];
+        let mut summer = Summer::new(3);
+        let batches =
+            [&[1u32, 0][..], &[1]].map(|ids| shard(ids, Array2::from_elem((ids.len(), 2), 0.5)));
+        let [mut lazy, mut dense] = [(); 2].map(|()| (start.clone(), RowAdam::new((3, 2))));
+        for (t, batch) in (1..).zip(&batches) {
+            let rates = settings.rates::<f64>(t, 0.1, 1.0);
+            let grads = summer.sum(&[batch]);
+            lazy.1.update_touched(&mut lazy.0, &grads, &rates);
+            dense.1.update_all(&mut dense.0, &grads, &rates);
+        }
+        assert_eq!(lazy.0.row(1), dense.0.row(1)); // touched by both batches
+        assert_eq!(lazy.0.row(2), start.row(2)); // by none
+        assert_eq!(dense.0.row(2), start.row(2));
+        let once = 1.0 - lazy.0[[0, 0]]; // by the first: one step of 0.1, then none
+        assert!((once - 0.1).abs() < 1e-5);
+        assert!(1.0 - dense.0[[0, 0]] > once + 0.01); // m goes on
+    }
+}

@@ -1,0 +1,66 @@
+//! Sums over the shards of a batch, and the norm of a gradient.
+
+use nn::Params;
+use rayon::prelude::*;
+use tensor::{Real, sum_of_squares};
+
+/// Adds up `shards` pairwise, ((0 + 1) + (2 + 3)) + …, into the first: a tree that depends on their
+/// number alone, so that any number of threads gives the same bits.
+pub fn sum_tree<F: Real, P: Params<F> + Send>(shards: &mut [P]) {
+    let mut stride = 1;
+    while stride < shards.len() {
+        shards.par_chunks_mut(2 * stride).for_each(|pair| {
+            if let (left, [right, ..]) = pair.split_at_mut(stride.min(pair.len())) {
+                left[0].add(right);
+            }
+        });
+        stride *= 2;
+    }
+}
+
+/// Σ g² over all tensors, tensor by tensor.
+pub fn squared_norm<F: Real>(grads: &impl Params<F>) -> f64 {
+    grads.slices().into_iter().map(sum_of_squares).sum()
+}
+
+/// What to multiply a gradient of this squared norm with so that its norm is at most `max_norm`
+/// (Pascanu, Mikolov, Bengio 2013; with PyTorch's 1e-6 below the line). `max_norm` 0 never clips.
+pub fn clip_factor(squared_norm: f64, max_norm: f64) -> f64 {
+    if max_norm > 0.0 { (max_norm / (squared_norm.sqrt() + 1e-6)).min(1.0) } else { 1.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array1, Array2};
+    use nn::dense::Dense;
+
+    fn shard(v: f32) -> Dense<f32> {
+        Dense { w: Array2::from_elem((2, 3), v), b: Array1::from_elem(2, v) }
+    }
+
+    #[test]
+    fn a_tree_adds_every_shard_once_whatever_their_number() {
+        for n in 1..20 {
+            let mut shards: Vec<_> = (0..n).map(|k| shard((1 << k) as f32)).collect();
+            sum_tree(&mut shards);
+            assert_eq!(shards[0].w[[1, 2]], ((1 << n) - 1) as f32);
+        }
+    }
+
+    #[test]
+    fn a_tree_adds_in_pairs() {
+        // 1e8 + 1 = 1e8 in f32: only ((1e8 + 1) + (−1e8 + 1)) gives 0, and left to right gives 1.
+        let mut shards: Vec<_> = [1e8f32, 1.0, -1e8, 1.0].map(shard).into();
+        sum_tree(&mut shards);
+        assert_eq!(shards[0].b[0], 0.0);
+    }
+
+    #[test]
+    fn clipping_leaves_small_gradients_alone_and_shortens_long_ones() {
+        assert_eq!(squared_norm(&shard(2.0)), 32.0);
+        assert_eq!(clip_factor(0.25, 1.0), 1.0);
+        assert!((clip_factor(16.0, 1.0) - 0.25).abs() < 1e-6);
+        assert_eq!(clip_factor(1e9, 0.0), 1.0);
+    }
+}

@@ -1,0 +1,132 @@
+//! Epochs to batches to shards.
+//!
+//! A shard is the unit of work and of determinism: a few sentences, packed, with a gradient of their
+//! own. How a batch is cut into shards follows from its sentences alone, never from the number of
+//! threads.
+
+use nn::Packing;
+use tensor::random::{Purpose, Stream};
+
+use crate::dataset::Dataset;
+
+/// Sentences packed side by side, ready for the network.
+#[derive(Clone, Debug)]
+pub struct Shard {
+    /// Layout of the rows.
+    pub packing: Packing,
+    /// Number in the corpus of each sentence, in the packing's order.
+    pub sentences: Vec<u32>,
+    /// (N) word ids.
+    pub words: Vec<u32>,
+    /// (N) tag ids.
+    pub tags: Vec<u32>,
+}
+
+/// Rows that a shard has at most, unless one sentence alone has more. Small enough that its gates stay
+/// in a core's second-level cache, large enough that a step's product has some rows to work on.
+const SHARD_ROWS: usize = 512;
+
+/// The batches of an epoch, each a list of sentence numbers.
+///
+/// Sentences are shuffled, then sorted by length within pools of `bucket` batches (a batch of equal
+/// lengths needs fewer, fuller steps), cut, and the batches shuffled. The order depends on `seed` and
+/// `epoch` only.
+pub fn epoch(
+    dataset: &Dataset,
+    batch: usize,
+    bucket: usize,
+    seed: u64,
+    epoch: u32,
+) -> Vec<Vec<u32>> {
+    let mut stream = Stream::new(seed, Purpose::Order, epoch, 0);
+    let mut order = dataset.split.train.clone();
+    stream.shuffle(&mut order);
+    if bucket > 1 {
+        for pool in order.chunks_mut(batch.saturating_mul(bucket)) {
+            pool.sort_by_key(|&i| dataset.positions(i)); // stable: equal lengths stay shuffled
+        }
+    }
+    let mut batches: Vec<Vec<u32>> = order.chunks(batch).map(<[u32]>::to_vec).collect();
+    if bucket > 1 {
+        stream.shuffle(&mut batches);
+    }
+    batches
+}
+
+/// Deals `sentences` into shards of about equal size: longest first, each to the next shard, there and
+/// back again. The number of shards is a power of two, so that it divides well among cores.
+pub fn deal(sentences: &[u32], length: impl Fn(u32) -> usize) -> Vec<Vec<u32>> {
+    let rows: usize = sentences.iter().map(|&i| length(i)).sum();
+    let n = rows.div_ceil(SHARD_ROWS).next_power_of_two().min(sentences.len().max(1));
+    let mut sorted = sentences.to_vec();
+    sorted.sort_by_key(|&i| std::cmp::Reverse(length(i)));
+    let mut shards = vec![Vec::with_capacity(sentences.len().div_ceil(n)); n];
+    for (k, i) in sorted.into_iter().enumerate() {
+        let (round, place) = (k / n, k % n);
+        let place = if round % 2 == 0 { place } else { n - 1 - place };
+        shards[place].push(i);
+    }
+    shards
+}
+
+/// How rare words are hidden while training; see [`Shard::new`].
+#[derive(Clone, Copy, Debug)]
+pub struct Hiding {
+    /// Chance that a word seen once in training is read as `<unk>`.
+    pub chance: f64,
+    /// Seed of the run.
+    pub seed: u64,
+    /// The epoch.
+    pub epoch: u32,
+}
+
+impl Shard {
+    /// Packs `sentences`, which must come longest first. With `hiding`, words seen once are replaced by
+    /// `<unk>` at random, so that its row is trained on what it stands for.
+    pub fn new(dataset: &Dataset, sentences: Vec<u32>, hiding: Option<Hiding>) -> Self {
+        let lengths: Vec<usize> = sentences.iter().map(|&i| dataset.positions(i)).collect();
+        let packing = Packing::new(lengths);
+        let mut words = vec![0; packing.rows()];
+        let mut tags = vec![0; packing.rows()];
+        for (r, &i) in sentences.iter().enumerate() {
+            let mut draws =
+                hiding.map(|h| (h.chance, Stream::new(h.seed, Purpose::Unknown, h.epoch, i)));
+            for t in 0..packing.lengths()[r] {
+                let mut word = dataset.word(i, t);
+                if let Some((chance, stream)) = &mut draws
+                    && dataset.is_rare(word)
+                    && f64::from(stream.unit()) < *chance
+                {
+                    word = data::UNK;
+                }
+                let row = packing.row(r, t);
+                words[row] = word;
+                tags[row] = dataset.tag(i, t);
+            }
+        }
+        Self { packing, sentences, words, tags }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dealing_keeps_every_sentence_once_and_the_shards_even() {
+        let length = |i: u32| 1 + (i as usize * 37) % 60;
+        let sentences: Vec<u32> = (0..100).collect();
+        let shards = deal(&sentences, length);
+        assert_eq!(shards.len(), 8); // 3,000 rows or so
+        let mut all: Vec<u32> = shards.concat();
+        all.sort_unstable();
+        assert_eq!(all, sentences);
+        for s in &shards {
+            assert!(s.is_sorted_by_key(|&i| std::cmp::Reverse(length(i))));
+            let rows: usize = s.iter().map(|&i| length(i)).sum();
+            assert!(rows.abs_diff(3010 / 8) < 60, "{rows}");
+        }
+        assert_eq!(deal(&[5], length), [[5]]);
+        assert_eq!(deal(&[], length), [[0u32; 0]]);
+    }
+}

@@ -1,0 +1,403 @@
+//! Configuration: one flat list of keys, the same in presets, files and flags.
+//!
+//! A value is looked for in the flags, then in the user's file, then in the preset; a preset names every
+//! key. An unknown key is an error that names the nearest known one. The resolved list is saved
+//! beside the model and inside it.
+
+use std::path::Path;
+
+use data::split::Split;
+use data::{Error, Result};
+use nn::tagger::{Head, LayerKind, LayerSpec, Spec};
+use optim::{AdamKind, AdamSettings, Schedule, Shape};
+use serde::{Deserialize, Serialize};
+
+/// Names of the presets and their texts; the first is the default.
+pub const PRESETS: [(&str, &str); 2] = [
+    ("repaired", include_str!("../presets/repaired.toml")),
+    ("tutorial", include_str!("../presets/tutorial.toml")),
+];
+
+/// Everything that a training run depends on besides its data. What each key means is said in
+/// `presets/repaired.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[allow(missing_docs)] // one source of meanings: the preset
+pub struct Config {
+    pub preset: String,
+    pub vocabulary: VocabularyFrom,
+    pub lower: bool,
+    pub min_count: u32,
+    pub unknown: f64,
+    pub pad: bool,
+    pub split: String,
+    pub keep_duplicates: bool,
+    pub dev_from_train: f64,
+    pub embedding: usize,
+    pub encoder: Vec<String>,
+    pub dropout: Vec<f64>,
+    pub recurrent_dropout: Vec<f64>,
+    pub dense_dropout: f64,
+    pub head: HeadName,
+    pub epochs: u32,
+    pub batch: usize,
+    pub bucket: usize,
+    pub adam: AdamName,
+    pub learning_rate: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+    pub lazy_rows: bool,
+    pub warmup: f64,
+    pub schedule: ScheduleName,
+    pub clip: f64,
+    pub keep: Keep,
+    pub seed: u64,
+    pub threads: usize,
+}
+
+macro_rules! names {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident),+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        #[allow(missing_docs)]
+        pub enum $name { $($variant),+ }
+    };
+}
+
+names!(
+    /// Whose words get a row of their own.
+    VocabularyFrom { Train, All }
+);
+names!(
+    /// See [`Head`].
+    HeadName { Softmax, KerasRelu }
+);
+names!(
+    /// See [`Shape`].
+    ScheduleName { Constant, Linear, Cosine }
+);
+names!(
+    /// Which epoch's model is kept.
+    Keep { Best, Last }
+);
+
+/// See [`AdamKind`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum AdamName {
+    PyTorch,
+    Keras,
+}
+
+/// A value that a flag gives: key and text.
+pub type Flag = (String, String);
+
+impl Config {
+    /// The configuration of flags over file over preset. `file` is its name and its text.
+    ///
+    /// # Errors
+    /// E040 for an unknown key or preset, E041 for a value that does not fit.
+    pub fn resolve(
+        preset: Option<&str>,
+        file: Option<(&Path, &str)>,
+        flags: &[Flag],
+    ) -> Result<Self> {
+        let written = file.map(|(path, text)| parse_file(path, text)).transpose()?;
+        let named = |t: &toml::Table| Some(t.get("preset")?.as_str()?.to_owned());
+        let preset = preset.map(str::to_owned).or_else(|| written.as_ref().and_then(named));
+        let mut table = preset_table(preset.as_deref().unwrap_or(PRESETS[0].0))?;
+        for (key, value) in written.into_iter().flatten() {
+            let (path, text) = file.expect("a table was read from it");
+            let line = text.lines().position(|l| l.trim_start().starts_with(&key));
+            known_key(&table, &key).map_err(|e| e.at(path, line.map(|l| l as u64 + 1), None))?;
+            table.insert(key, value);
+        }
+        for (key, text) in flags {
+            known_key(&table, key)?;
+            let value = parse_value(text, &table[key]);
+            table.insert(key.clone(), value);
+        }
+        Self::from_table(table)
+    }
+
+    /// A preset as it stands.
+    ///
+    /// # Errors
+    /// E040 if there is none of that name.
+    pub fn preset(name: &str) -> Result<Self> {
+        Self::resolve(Some(name), None, &[])
+    }
+
+    /// Reads what [`Config::to_toml`] wrote.
+    ///
+    /// # Errors
+    /// E041 if it is not a whole configuration.
+    pub fn from_toml(text: &str) -> Result<Self> {
+        let table = text.parse().map_err(|e: toml::de::Error| Error::new("E041", e.message()))?;
+        Self::from_table(table)
+    }
+
+    /// All keys and values, as TOML.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("plain values")
+    }
+
+    fn from_table(table: toml::Table) -> Result<Self> {
+        let text = toml::to_string(&table).expect("a table that was read");
+        let config: Self = toml::from_str(&text).map_err(|e| {
+            let line = e.span().map(|s| text[..s.start].matches('\n').count());
+            let at = line.and_then(|l| text.lines().nth(l)).unwrap_or_default();
+            Error::new("E041", format!("`{at}`: {}", e.message()))
+        })?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    fn validate(&self) -> Result<()> {
+        let fail = |what: String| Err(Error::new("E041", what));
+        let share = |key: &str, p: f64| {
+            let ok = (0.0..1.0).contains(&p);
+            if ok { Ok(()) } else { fail(format!("{key} must be in [0, 1), not {p}")) }
+        };
+        let layers = self.layers()?;
+        for (key, rates) in
+            [("dropout", &self.dropout), ("recurrent-dropout", &self.recurrent_dropout)]
+        {
+            if rates.len() != layers.len() {
+                let (n, m) = (rates.len(), layers.len());
+                return fail(format!("{key} has {n} rates, the encoder has {m} layers"));
+            }
+            rates.iter().try_for_each(|&p| share(key, p))?;
+        }
+        share("dense-dropout", self.dense_dropout)?;
+        share("dev-from-train", self.dev_from_train)?;
+        for (key, n) in [
+            ("embedding", self.embedding),
+            ("batch", self.batch),
+            ("bucket", self.bucket),
+            ("epochs", self.epochs as usize),
+        ] {
+            if n == 0 {
+                return fail(format!("{key} must be at least 1"));
+            }
+        }
+        for (key, v, top) in [
+            ("unknown", self.unknown, 1.0),
+            ("warmup", self.warmup, 1.0),
+            ("beta1", self.beta1, 1.0),
+            ("beta2", self.beta2, 1.0),
+            ("learning-rate", self.learning_rate, 1e3),
+            ("epsilon", self.epsilon, 1.0),
+            ("clip", self.clip, f64::INFINITY),
+        ] {
+            if !(0.0..=top).contains(&v) {
+                return fail(format!("{key} must be between 0 and {top}, not {v}"));
+            }
+        }
+        self.shares()?;
+        Ok(())
+    }
+
+    /// `encoder` with its dropout rates.
+    ///
+    /// # Errors
+    /// E041 if a layer is not written as `bilstm:64` or `lstm:64`.
+    pub fn layers(&self) -> Result<Vec<LayerSpec>> {
+        let layer = |(l, text): (usize, &String)| {
+            let (kind, width) = text.split_once(':').unwrap_or((text, ""));
+            let kind = match kind {
+                "lstm" => LayerKind::Lstm,
+                "bilstm" => LayerKind::BiLstm,
+                _ => return None,
+            };
+            let n_hidden = width.parse().ok().filter(|&n| n > 0)?;
+            let rate = |rates: &[f64]| rates.get(l).copied().unwrap_or(0.0);
+            let dropout = rate(&self.dropout);
+            let recurrent_dropout = rate(&self.recurrent_dropout);
+            Some(LayerSpec { kind, n_hidden, dropout, recurrent_dropout })
+        };
+        let layers = self.encoder.iter().enumerate();
+        layers
+            .map(|(l, text)| {
+                layer((l, text)).ok_or_else(|| {
+                    Error::new("E041", format!("`{text}` is not a layer of the encoder"))
+                        .help("write a kind and a width: \"bilstm:64\" or \"lstm:64\"")
+                })
+            })
+            .collect()
+    }
+
+    /// The shares of train, dev and test in `split`.
+    ///
+    /// # Errors
+    /// E029 if they are not.
+    pub fn shares(&self) -> Result<[f64; 3]> {
+        Split::parse_fractions(&self.split)
+    }
+
+    /// The network for this many words and tags.
+    ///
+    /// # Errors
+    /// As [`Config::layers`].
+    pub fn spec(&self, words: usize, tags: usize) -> Result<Spec> {
+        let head = match self.head {
+            HeadName::Softmax => Head::Softmax,
+            HeadName::KerasRelu => Head::KerasRelu,
+        };
+        Ok(Spec {
+            words,
+            embedding: self.embedding,
+            encoder: self.layers()?,
+            dense_dropout: self.dense_dropout,
+            tags,
+            head,
+        })
+    }
+
+    /// Adam's settings.
+    pub fn adam_settings(&self) -> AdamSettings {
+        let kind = match self.adam {
+            AdamName::PyTorch => AdamKind::PyTorch,
+            AdamName::Keras => AdamKind::Keras,
+        };
+        let Self { beta1, beta2, epsilon, .. } = *self;
+        AdamSettings { kind, beta1, beta2, epsilon }
+    }
+
+    /// The course of the learning rate.
+    pub fn rate_schedule(&self) -> Schedule {
+        let shape = match self.schedule {
+            ScheduleName::Constant => Shape::Constant,
+            ScheduleName::Linear => Shape::Linear,
+            ScheduleName::Cosine => Shape::Cosine,
+        };
+        Schedule { warmup: self.warmup, shape }
+    }
+}
+
+/// Every key, in the order of the default preset.
+pub fn keys() -> Vec<String> {
+    preset_table(PRESETS[0].0).expect("the default preset").keys().cloned().collect()
+}
+
+/// The known name nearest to `word`, if one is near enough to be meant.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let distance = |k: &str| strsim::damerau_levenshtein(word, k);
+    let best = known.into_iter().min_by_key(|k| distance(k))?;
+    (distance(best) <= 1 + word.chars().count() / 3).then_some(best)
+}
+
+fn preset_table(name: &str) -> Result<toml::Table> {
+    let Some((_, text)) = PRESETS.iter().find(|(n, _)| *n == name) else {
+        let names = PRESETS.map(|(n, _)| n);
+        let help = match nearest(name, names) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("presets: {}", names.join(", ")),
+        };
+        return Err(Error::new("E040", format!("no preset `{name}`")).help(help));
+    };
+    let mut table: toml::Table = text.parse().expect("presets are tested");
+    table.insert("preset".into(), toml::Value::String(name.into()));
+    Ok(table)
+}
+
+fn parse_file(path: &Path, text: &str) -> Result<toml::Table> {
+    text.parse().map_err(|e: toml::de::Error| {
+        let at = e.span().map_or(0, |s| s.start);
+        let before = &text[..at];
+        let line = before.matches('\n').count() as u64 + 1;
+        let column = before.chars().rev().take_while(|&c| c != '\n').count() as u64 + 1;
+        let message = e.message().lines().next().unwrap_or("not TOML").to_owned();
+        Error::new("E041", message).at(path, line, column)
+    })
+}
+
+fn known_key(table: &toml::Table, key: &str) -> Result<()> {
+    if table.contains_key(key) {
+        return Ok(());
+    }
+    let help = match nearest(key, table.keys().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`longhand help config` lists the keys".into(),
+    };
+    Err(Error::new("E040", format!("no key `{key}`")).help(help))
+}
+
+/// A flag's text as a value of the kind that the key has now: `0.2,0.5` and `[0.2, 0.5]` are both lists.
+fn parse_value(text: &str, like: &toml::Value) -> toml::Value {
+    let parse = |text: &str| {
+        let line = format!("v = {text}");
+        line.parse::<toml::Table>().ok().and_then(|mut t| t.remove("v"))
+    };
+    let string = || toml::Value::String(text.into());
+    match like {
+        toml::Value::String(_) => parse(text).filter(toml::Value::is_str).unwrap_or_else(string),
+        toml::Value::Array(items) if !text.trim_start().starts_with('[') => {
+            let item = |t: &str| items.first().map_or(string(), |i| parse_value(t.trim(), i));
+            toml::Value::Array(text.split(',').map(item).collect())
+        }
+        toml::Value::Float(_) => match parse(text) {
+            Some(toml::Value::Integer(n)) => toml::Value::Float(n as f64),
+            other => other.unwrap_or_else(string),
+        },
+        _ => parse(text).unwrap_or_else(string),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(pairs: &[(&str, &str)]) -> Vec<Flag> {
+        pairs.iter().map(|&(k, v)| (k.into(), v.into())).collect()
+    }
+
+    #[test]
+    fn every_preset_is_whole_and_survives_being_written() {
+        for (name, _) in PRESETS {
+            let config = Config::preset(name).unwrap();
+            assert_eq!(Config::from_toml(&config.to_toml()).unwrap(), config);
+        }
+    }
+
+    #[test]
+    fn flags_go_over_the_file_and_the_file_over_the_preset() {
+        let file = (Path::new("my.toml"), "epochs = 3\nlearning-rate = 1\n");
+        let set = flags(&[("epochs", "7"), ("dropout", "0.1,0.3"), ("head", "keras-relu")]);
+        let c = Config::resolve(None, Some(file), &set).unwrap();
+        assert_eq!((c.epochs, c.learning_rate, c.batch), (7, 1.0, 32));
+        assert_eq!((c.dropout, c.head), (vec![0.1, 0.3], HeadName::KerasRelu));
+    }
+
+    #[test]
+    fn a_file_may_name_its_preset() {
+        let file = (Path::new("my.toml"), "preset = \"tutorial\"\n");
+        assert!(Config::resolve(None, Some(file), &[]).unwrap().pad);
+        assert!(!Config::resolve(Some("repaired"), Some(file), &[]).unwrap().pad);
+    }
+
+    #[test]
+    fn mistakes_name_the_place_and_the_nearest_key() {
+        let fail = |text: &str, set: &[(&str, &str)]| {
+            let file = Some((Path::new("my.toml"), text));
+            Config::resolve(None, file, &flags(set)).unwrap_err().to_string()
+        };
+        let text = fail("epochs = 3\nlerning-rate = 1\n", &[]);
+        assert!(text.contains("my.toml:2") && text.contains("`learning-rate`?"), "{text}");
+        let text = fail("epochs = \n", &[]);
+        assert!(text.contains("my.toml:1:"), "{text}");
+        let text = fail("", &[("batch", "many")]);
+        assert!(text.contains("batch = \"many\""), "{text}");
+        let text = fail("", &[("dropout", "0.5")]);
+        assert!(text.contains("dropout has 1 rates, the encoder has 2 layers"), "{text}");
+        let text = fail("", &[("encoder", "bilstm:64,gru:3")]);
+        assert!(text.contains("`gru:3` is not a layer"), "{text}");
+        let text = fail("", &[("split", "80;20")]);
+        assert!(text.contains("E029"), "{text}");
+        let text = Config::preset("repared").unwrap_err().to_string();
+        assert!(text.contains("did you mean `repaired`?"), "{text}");
+    }
+}

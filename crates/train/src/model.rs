@@ -1,0 +1,267 @@
+//! A trained tagger with all that it needs, as one file.
+//!
+//! The file is safetensors: the weights under their names, and in its metadata one JSON text,
+//! `longhand`, with the format's number, the configuration, the words, the tags and where the model
+//! comes from. So words, tags and weights cannot come apart. Written under a temporary name and
+//! renamed; opened by memory map.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::Path;
+
+use data::{Error, Result, TagSet, Vocab};
+use nn::Params;
+use nn::tagger::Tagger;
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::config::Config;
+use crate::files::write_atomically;
+use crate::tagging::{self, Padding};
+
+/// Number of the file format; a file with another one is refused.
+pub const FORMAT: u32 = 1;
+
+/// Key of the JSON text in the file's metadata.
+const KEY: &str = "longhand";
+
+/// Where a model comes from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Version of Longhand.
+    pub version: String,
+    /// The data's files, as they were named.
+    pub data: Vec<DataFile>,
+    /// How the parts were made.
+    pub split: String,
+    /// Sentences of train, dev and test.
+    pub sentences: [usize; 3],
+    /// Tokens of train.
+    pub tokens: usize,
+    /// The epoch that the weights are from.
+    pub epoch: u32,
+    /// Its strict micro F1 on dev.
+    pub dev_f1: Option<f64>,
+}
+
+/// A file that was read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DataFile {
+    /// Its name, without its folder.
+    pub name: String,
+    /// SHA-256 of its bytes, uncompressed.
+    pub sha256: String,
+}
+
+/// A tagger and all it needs.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// How it was trained; `threads` is 0.
+    pub config: Config,
+    /// Words.
+    pub vocab: Vocab,
+    /// Tags.
+    pub tags: TagSet,
+    /// How its training sentences were filled up, if they were.
+    pub padding: Option<Padding>,
+    /// Weights.
+    pub tagger: Tagger<f32>,
+    /// Where it comes from.
+    pub provenance: Provenance,
+}
+
+/// The metadata's JSON.
+#[derive(Serialize, Deserialize)]
+struct Meta {
+    format: u32,
+    config: String,
+    vocab: Vocab,
+    tags: TagSet,
+    pad_to: Option<usize>,
+    pad_word: Option<u32>,
+    provenance: Provenance,
+}
+
+impl Model {
+    /// Tags of each sentence, given as its words.
+    pub fn tag<W: AsRef<str>>(&self, sentences: &[impl AsRef<[W]>]) -> Vec<Vec<&str>> {
+        let ids: Vec<Vec<u32>> = sentences
+            .iter()
+            .map(|s| s.as_ref().iter().map(|w| self.vocab.id(w.as_ref())).collect())
+            .collect();
+        let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
+        let tags = tagging::tag(&self.tagger, &ids, self.padding);
+        tags.into_iter().map(|s| s.into_iter().map(|t| self.tags.tag(t)).collect()).collect()
+    }
+
+    /// SHA-256 over the names, shapes and values of all weights.
+    pub fn weights_sha256(&self) -> String {
+        weights_sha256(&self.tagger)
+    }
+
+    /// The file's bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let meta = Meta {
+            format: FORMAT,
+            config: Config { threads: 0, ..self.config.clone() }.to_toml(),
+            vocab: self.vocab.clone(),
+            tags: self.tags.clone(),
+            pad_to: self.padding.map(|p| p.length),
+            pad_word: self.padding.map(|p| p.word),
+            provenance: self.provenance.clone(),
+        };
+        let meta = serde_json::to_string(&meta).expect("plain values");
+        serialize(named_tensors("", &self.tagger), meta)
+    }
+
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    /// E042 if it cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        write_atomically(path, &self.to_bytes())
+    }
+
+    /// Opens a file that [`Model::save`] wrote.
+    ///
+    /// # Errors
+    /// E021 if it cannot be read, E013 if it is not such a file.
+    pub fn load(path: &Path) -> Result<Self> {
+        let bytes = map_file(path)?;
+        Self::from_bytes(&bytes, path)
+    }
+
+    fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self> {
+        let (tensors, meta) = open(bytes, path)?;
+        let bad = |what: String| not_a_model(path, &what);
+        let meta: Meta = serde_json::from_str(&meta)
+            .map_err(|e| bad(format!("its description does not read: {e}")))?;
+        let config = Config::from_toml(&meta.config)?;
+        let mut tagger = Tagger::new(config.spec(meta.vocab.len(), meta.tags.len())?, 0);
+        read_tensors("", &mut tagger, &tensors, path)?;
+        let padding = meta.pad_to.zip(meta.pad_word);
+        Ok(Self {
+            config,
+            vocab: meta.vocab,
+            tags: meta.tags,
+            padding: padding.map(|(length, word)| Padding { length, word }),
+            tagger,
+            provenance: meta.provenance,
+        })
+    }
+}
+
+/// SHA-256 over the names, shapes and values of `weights`.
+pub fn weights_sha256(weights: &impl Params<f32>) -> String {
+    let mut hash = Sha256::new();
+    for (name, t) in weights.tensors() {
+        hash.update(format!("{name}{:?}\n", t.shape()));
+        let values: Vec<u8> = t.iter().flat_map(|v| v.to_le_bytes()).collect();
+        hash.update(&values);
+    }
+    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// A tensor on its way into a file.
+pub(crate) struct Named {
+    name: String,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+/// The tensors of `weights`, their names after `prefix`.
+pub(crate) fn named_tensors(prefix: &str, weights: &impl Params<f32>) -> Vec<Named> {
+    let named = |(name, t): (String, ndarray::ArrayViewD<'_, f32>)| Named {
+        name: format!("{prefix}{name}"),
+        shape: t.shape().to_vec(),
+        bytes: t.iter().flat_map(|v| v.to_le_bytes()).collect(),
+    };
+    weights.tensors().into_iter().map(named).collect()
+}
+
+/// A safetensors file of `tensors` with `meta` under one key: of several, the order would be random.
+pub(crate) fn serialize(tensors: Vec<Named>, meta: String) -> Vec<u8> {
+    let views = tensors.iter().map(|t| {
+        let view = TensorView::new(Dtype::F32, t.shape.clone(), &t.bytes);
+        (t.name.as_str(), view.expect("as many bytes as the shape says"))
+    });
+    let meta = HashMap::from([(KEY.to_owned(), meta)]);
+    safetensors::serialize(views, Some(meta)).expect("tensors have names of their own")
+}
+
+/// The tensors and the metadata text of a file.
+pub(crate) fn open<'a>(bytes: &'a [u8], path: &Path) -> Result<(SafeTensors<'a>, String)> {
+    let bad = |what: &str| not_a_model(path, what);
+    let kind = || match bytes {
+        b if b.len() > 8 && b[8] == b'{' => "it is cut short or damaged",
+        b if b.is_empty() => "it is empty",
+        _ => "it is another kind of file",
+    };
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|_| bad(kind()))?;
+    let tensors = SafeTensors::deserialize(bytes).map_err(|_| bad(kind()))?;
+    let meta = header.metadata().as_ref().and_then(|m| m.get(KEY));
+    let meta = meta.ok_or_else(|| bad("it is a safetensors file of another program"))?;
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    match serde_json::from_str(meta) {
+        Ok(Format { format: FORMAT }) => Ok((tensors, meta.clone())),
+        Ok(Format { format }) => {
+            Err(bad(&format!("its format is {format}, this version reads {FORMAT}")))
+        }
+        Err(_) => Err(bad("its description does not read")),
+    }
+}
+
+/// Fills `weights` with the tensors of the same names after `prefix`.
+pub(crate) fn read_tensors(
+    prefix: &str,
+    weights: &mut impl Params<f32>,
+    tensors: &SafeTensors<'_>,
+    path: &Path,
+) -> Result<()> {
+    for (name, mut to) in weights.tensors_mut() {
+        let name = format!("{prefix}{name}");
+        let from = tensors
+            .tensor(&name)
+            .map_err(|_| not_a_model(path, &format!("it lacks the tensor {name}")))?;
+        if from.dtype() != Dtype::F32 || from.shape() != to.shape() {
+            let (have, want) = (from.shape(), to.shape());
+            let what = format!("its tensor {name} has shape {have:?}, not {want:?}");
+            return Err(not_a_model(path, &what));
+        }
+        let values = from.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()));
+        to.iter_mut().zip(values).for_each(|(to, v)| *to = v);
+    }
+    Ok(())
+}
+
+pub(crate) fn map_file(path: &Path) -> Result<memmap2::Mmap> {
+    let fail = |e: std::io::Error| {
+        Error::new("E021", format!("cannot read {}: {e}", path.display())).at(path, None, None)
+    };
+    let file = File::open(path).map_err(fail)?;
+    if file.metadata().map_err(fail)?.is_dir() {
+        return Err(
+            not_a_model(path, "it is a folder").help("name the file in it: model.safetensors")
+        );
+    }
+    // SAFETY: the map is read once, into weights of our own, before this crate returns. Another process
+    // that cuts the file short in that moment would end this one with a bus error; model files are
+    // replaced by renaming (`write_atomically`), which leaves a mapped file as it is.
+    #[allow(unsafe_code)]
+    let map = unsafe { memmap2::Mmap::map(&file) };
+    map.map_err(fail)
+}
+
+fn not_a_model(path: &Path, what: &str) -> Error {
+    Error::new(
+        "E013",
+        format!("{} is not a model that this version can open: {what}", path.display()),
+    )
+    .at(path, None, None)
+    .help("train one with `longhand train -o RUN` and give RUN/model.safetensors")
+}

@@ -1,0 +1,204 @@
+//! A run's folder: what is written into it, when, and how it is resumed.
+//!
+//! ```text
+//! model.safetensors   the best model so far                 after an epoch that is the best
+//! config.toml         the resolved configuration            at the start
+//! history.csv         one row an epoch                      after each epoch
+//! metrics.jsonl       the same, one JSON object a line      after each epoch
+//! checkpoint          all that a resumed run needs          after each epoch and when interrupted
+//! test.conll          token, gold, predicted                at the end
+//! scores.json         scores, floors, speed, provenance     at the end; a run with it is finished
+//! ```
+//!
+//! Each file is written under a temporary name and renamed.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use data::{Error, Result};
+
+use crate::files::{make_folder, write_atomically};
+use crate::model::{Model, Provenance};
+use crate::trainer::{EpochRecord, Observer, Outcome, Trainer};
+
+/// The folder of a run.
+#[derive(Clone, Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+/// What to do with a folder that already holds a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfThere {
+    /// Refuse.
+    Refuse,
+    /// Go on with an interrupted run.
+    Resume,
+    /// Write over it.
+    Overwrite,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All epochs are done.
+    Finished,
+    /// The observer stopped it; the checkpoint is written.
+    Interrupted,
+}
+
+impl RunFolder {
+    /// Looks at `path` and changes nothing yet.
+    ///
+    /// # Errors
+    /// E012 if it holds a run and `if_there` is [`IfThere::Refuse`]; E043 if there is nothing to resume.
+    pub fn claim(path: &Path, if_there: IfThere) -> Result<Self> {
+        let folder = Self { path: path.to_owned() };
+        let finished = folder.file("scores.json").exists();
+        let begun = folder.checkpoint().exists();
+        let shown = path.display();
+        match if_there {
+            IfThere::Refuse if finished || begun || folder.model().exists() => {
+                let kind = if finished { "a finished" } else { "an interrupted" };
+                let resume = if finished { "" } else { "`--resume` to go on with it, " };
+                Err(Error::new("E012", format!("{shown} holds {kind} run")).help(format!(
+                    "{resume}another folder with `-o`, or `--force` to write over it"
+                )))
+            }
+            IfThere::Resume if finished => Err(Error::new(
+                "E043",
+                format!("the run in {shown} is finished: there is nothing to resume"),
+            )),
+            IfThere::Resume if !begun => Err(Error::new(
+                "E043",
+                format!("{shown} holds no interrupted run: there is nothing to resume"),
+            )),
+            _ => Ok(folder),
+        }
+    }
+
+    /// A file of the run.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The best model.
+    pub fn model(&self) -> PathBuf {
+        self.file("model.safetensors")
+    }
+
+    fn checkpoint(&self) -> PathBuf {
+        self.file("checkpoint")
+    }
+
+    /// Trains to the end of the run, or until the observer stops it.
+    ///
+    /// # Errors
+    /// E011 if training diverged (the best model so far is kept), E042 if a file cannot be written,
+    /// E043 if the checkpoint does not fit.
+    pub fn train(
+        &self,
+        trainer: &mut Trainer,
+        provenance: &Provenance,
+        if_there: IfThere,
+        observer: &mut dyn Observer,
+    ) -> Result<Ending> {
+        if if_there == IfThere::Resume {
+            trainer.load_checkpoint(&self.checkpoint())?;
+        } else {
+            make_folder(&self.path)?;
+            for name in ["scores.json", "test.conll", "checkpoint", "model.safetensors"] {
+                // An old result must not stand beside a new one. What is not there is fine.
+                let _ = std::fs::remove_file(self.file(name));
+            }
+        }
+        let config = trainer.config().to_toml();
+        write_atomically(&self.file("config.toml"), config.as_bytes())?;
+        while !trainer.is_done() {
+            match trainer.epoch(observer)? {
+                Outcome::Stopped => {
+                    trainer.save_checkpoint(&self.checkpoint())?;
+                    return Ok(Ending::Interrupted);
+                }
+                Outcome::Done(record) => {
+                    if record.best {
+                        trainer.model(provenance, &record).save(&self.model())?;
+                    }
+                    self.write_history(trainer.history())?;
+                    trainer.save_checkpoint(&self.checkpoint())?;
+                }
+            }
+        }
+        Ok(Ending::Finished)
+    }
+
+    /// Writes the last files of a run and removes its checkpoint.
+    ///
+    /// # Errors
+    /// E042 if a file cannot be written.
+    pub fn finish(&self, test_conll: &str, scores: &serde_json::Value) -> Result<()> {
+        write_atomically(&self.file("test.conll"), test_conll.as_bytes())?;
+        let text = serde_json::to_string_pretty(scores).expect("plain values") + "\n";
+        write_atomically(&self.file("scores.json"), text.as_bytes())?;
+        let _ = std::fs::remove_file(self.checkpoint());
+        Ok(())
+    }
+
+    fn write_history(&self, history: &[EpochRecord]) -> Result<()> {
+        write_atomically(&self.file("history.csv"), history_csv(history).as_bytes())?;
+        let lines: Vec<String> = history
+            .iter()
+            .map(|r| serde_json::to_string(r).expect("plain values") + "\n")
+            .collect();
+        write_atomically(&self.file("metrics.jsonl"), lines.concat().as_bytes())
+    }
+}
+
+fn history_csv(history: &[EpochRecord]) -> String {
+    let mut csv = String::from(
+        "epoch,loss,accuracy,dev_f1,dev_precision,dev_recall,dev_token_accuracy,\
+         dev_padded_accuracy,learning_rate,tokens,seconds,tokens_per_second,best\n",
+    );
+    for r in history {
+        let dev = |value: fn(&crate::trainer::DevScores) -> f64| {
+            r.dev.as_ref().map_or(String::new(), |d| format!("{:.6}", value(d)))
+        };
+        let padded = r.dev.and_then(|d| d.padded_accuracy);
+        let padded = padded.map_or(String::new(), |v| format!("{v:.6}"));
+        let row = [
+            r.epoch.to_string(),
+            format!("{:.6}", r.loss),
+            format!("{:.6}", r.accuracy),
+            dev(|d| d.f1),
+            dev(|d| d.precision),
+            dev(|d| d.recall),
+            dev(|d| d.token_accuracy),
+            padded,
+            format!("{:e}", r.learning_rate),
+            r.tokens.to_string(),
+            format!("{:.3}", r.seconds),
+            format!("{:.0}", r.tokens_per_second),
+            r.best.to_string(),
+        ];
+        writeln!(csv, "{}", row.join(",")).expect("a String takes all");
+    }
+    csv
+}
+
+impl Trainer {
+    /// The present weights as a model.
+    pub fn model(&self, provenance: &Provenance, record: &EpochRecord) -> Model {
+        Model {
+            config: crate::Config { threads: 0, ..self.config().clone() },
+            vocab: self.dataset().vocab.clone(),
+            tags: self.dataset().tags.clone(),
+            padding: self.padding(),
+            tagger: self.tagger().clone(),
+            provenance: Provenance {
+                epoch: record.epoch,
+                dev_f1: record.dev.map(|d| d.f1),
+                ..provenance.clone()
+            },
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! The training loop: batches to shards, shards to gradients, gradients to weights.
+
+use std::time::Instant;
+
+use data::{Error, Result};
+use eval::{Rule, Scorer, Scores};
+use nn::embedding::RowGrads;
+use nn::tagger::{Network, Tagger};
+use nn::{Params, dropout::Noise};
+use optim::rows::Summer;
+use optim::sum::{clip_factor, squared_norm, sum_tree};
+use optim::{Adam, RowAdam};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::batch::{self, Hiding, Shard};
+use crate::config::{Config, Keep};
+use crate::dataset::Dataset;
+use crate::tagging::{self, Padding};
+
+/// One line of a run's history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// The epoch, from 1.
+    pub epoch: u32,
+    /// Mean training loss a position.
+    pub loss: f64,
+    /// Share of the training positions that got their tag right while training (dropout on).
+    pub accuracy: f64,
+    /// Strict scores on dev; none if there is no dev part.
+    pub dev: Option<DevScores>,
+    /// Learning rate at the end.
+    pub learning_rate: f64,
+    /// Real tokens trained on.
+    pub tokens: usize,
+    /// Seconds of training, without the scoring of dev.
+    pub seconds: f64,
+    /// Real tokens a second of training.
+    pub tokens_per_second: f64,
+    /// Whether this is the best model so far.
+    pub best: bool,
+}
+
+/// What is known of the dev part after an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DevScores {
+    /// Strict micro precision.
+    pub precision: f64,
+    /// Strict micro recall.
+    pub recall: f64,
+    /// Strict micro F1.
+    pub f1: f64,
+    /// Share of tokens with the right tag.
+    pub token_accuracy: f64,
+    /// Share of positions with the right tag, padding counted: what the tutorial calls accuracy. Only
+    /// where sentences are padded.
+    pub padded_accuracy: Option<f64>,
+}
+
+/// How far an epoch is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// The epoch, from 1.
+    pub epoch: u32,
+    /// Batches done in it.
+    pub batches: usize,
+    /// Batches in it.
+    pub of: usize,
+    /// Real tokens done in it.
+    pub tokens: usize,
+    /// Mean loss a position so far in it.
+    pub loss: f64,
+}
+
+/// Somebody who watches a run and may stop it.
+pub trait Observer {
+    /// After every batch; true stops the run, to be resumed from here.
+    fn batch(&mut self, progress: &Progress) -> bool;
+
+    /// After every epoch.
+    fn epoch(&mut self, record: &EpochRecord);
+}
+
+/// How a call of [`Trainer::epoch`] ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The epoch is over.
+    Done(EpochRecord),
+    /// The observer stopped it.
+    Stopped,
+}
+
+/// Where a run is. With the weights and moments, all that a resumed run needs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// Epochs done.
+    pub epoch: u32,
+    /// Batches done in the present epoch.
+    pub batch: usize,
+    /// Steps of Adam done.
+    pub step: u64,
+    /// Loss, right positions, positions, tokens and seconds of the present epoch so far.
+    pub sums: Sums,
+}
+
+/// Sums over the present epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Sums {
+    pub loss: f64,
+    pub right: usize,
+    pub positions: usize,
+    pub tokens: usize,
+    pub seconds: f64,
+}
+
+/// A run: weights, moments, and where it is.
+pub struct Trainer {
+    pub(crate) config: Config,
+    pub(crate) dataset: Dataset,
+    pub(crate) tagger: Tagger<f32>,
+    pub(crate) adam: Adam<Network<f32>>,
+    pub(crate) row_adam: RowAdam<f32>,
+    pub(crate) position: Position,
+    pub(crate) history: Vec<EpochRecord>,
+    summer: Summer,
+    /// One gradient for each group of shards.
+    grads: Vec<Network<f32>>,
+}
+
+/// Shards k, k + 16, k + 32, … of a batch share a gradient, so that a large batch needs no more memory
+/// than a small one. A fixed number: it is part of the order of summation.
+const GROUPS: usize = 16;
+
+/// What a shard leaves behind besides its share of the gradient.
+struct ShardOutcome {
+    loss: f64,
+    right: usize,
+    rows: RowGrads<f32>,
+}
+
+impl Trainer {
+    /// A run at its start: initial weights from the configuration's seed.
+    ///
+    /// # Errors
+    /// E041 if the configuration names no network.
+    pub fn new(config: Config, dataset: Dataset) -> Result<Self> {
+        let spec = config.spec(dataset.vocab.len(), dataset.tags.len())?;
+        let tagger = Tagger::new(spec, config.seed);
+        Ok(Self {
+            adam: Adam::new(&tagger.network),
+            row_adam: RowAdam::new(tagger.words.table.dim()),
+            position: Position::default(),
+            history: Vec::new(),
+            summer: Summer::new(dataset.vocab.len()),
+            grads: vec![tagger.network.clone(); GROUPS],
+            config,
+            dataset,
+            tagger,
+        })
+    }
+
+    /// The weights as they are now.
+    pub fn tagger(&self) -> &Tagger<f32> {
+        &self.tagger
+    }
+
+    /// The data as ids.
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What happened so far, an epoch a record.
+    pub fn history(&self) -> &[EpochRecord] {
+        &self.history
+    }
+
+    /// Whether all epochs are done.
+    pub fn is_done(&self) -> bool {
+        self.position.epoch >= self.config.epochs
+    }
+
+    /// Trains to the end of the present epoch.
+    ///
+    /// # Errors
+    /// E011 if loss or gradient is not finite any more; the weights are then those before the batch.
+    pub fn epoch(&mut self, observer: &mut dyn Observer) -> Result<Outcome> {
+        let Config { batch, bucket, seed, .. } = self.config;
+        let epoch = self.position.epoch;
+        let batches = batch::epoch(&self.dataset, batch, bucket, seed, epoch);
+        let of = batches.len();
+        for sentences in &batches[self.position.batch..] {
+            let start = Instant::now();
+            let (loss, right) = self.step(sentences, of)?;
+            let sums = &mut self.position.sums;
+            sums.seconds += start.elapsed().as_secs_f64();
+            sums.loss += loss;
+            sums.right += right;
+            sums.positions += sentences.iter().map(|&i| self.dataset.positions(i)).sum::<usize>();
+            sums.tokens += self.dataset.count_tokens(sentences);
+            let progress = Progress {
+                epoch: epoch + 1,
+                batches: self.position.batch + 1,
+                of,
+                tokens: sums.tokens,
+                loss: sums.loss / sums.positions as f64,
+            };
+            self.position.batch += 1;
+            if observer.batch(&progress) && self.position.batch < of {
+                return Ok(Outcome::Stopped);
+            }
+        }
+        let record = self.finish_epoch(of);
+        observer.epoch(&record);
+        Ok(Outcome::Done(record))
+    }
+
+    fn finish_epoch(&mut self, batches: usize) -> EpochRecord {
+        let sums = std::mem::take(&mut self.position.sums);
+        self.position.epoch += 1;
+        self.position.batch = 0;
+        let dev = self.score_dev();
+        let best_so_far = self.history.iter().filter_map(|r| r.dev).map(|d| d.f1);
+        let best = match (self.config.keep, dev) {
+            (Keep::Best, Some(dev)) => best_so_far.fold(-1.0, f64::max) < dev.f1,
+            _ => true,
+        };
+        let total = u64::from(self.config.epochs) * batches as u64;
+        let last = self.position.step.saturating_sub(1);
+        let record = EpochRecord {
+            epoch: self.position.epoch,
+            loss: sums.loss / sums.positions as f64,
+            accuracy: sums.right as f64 / sums.positions as f64,
+            dev,
+            learning_rate: self.learning_rate(last, total),
+            tokens: sums.tokens,
+            seconds: sums.seconds,
+            tokens_per_second: sums.tokens as f64 / sums.seconds,
+            best,
+        };
+        self.history.push(record.clone());
+        record
+    }
+
+    fn learning_rate(&self, step: u64, total: u64) -> f64 {
+        self.config.learning_rate * self.config.rate_schedule().factor(step, total)
+    }
+
+    /// One batch: forward, backward, Adam. Σ loss and number of right positions.
+    fn step(&mut self, sentences: &[u32], batches_an_epoch: usize) -> Result<(f64, usize)> {
+        let positions: usize = sentences.iter().map(|&i| self.dataset.positions(i)).sum();
+        let shards = batch::deal(sentences, |i| self.dataset.positions(i));
+        let groups = shards.len().min(GROUPS);
+        let weight = 1.0 / positions as f32;
+
+        let mut grads = std::mem::take(&mut self.grads);
+        let outcomes: Vec<Vec<ShardOutcome>> = grads[..groups]
+            .par_iter_mut()
+            .enumerate()
+            .map(|(g, grads)| {
+                grads.clear();
+                let mine = shards.iter().skip(g).step_by(groups);
+                mine.map(|sentences| self.shard(sentences, weight, grads)).collect()
+            })
+            .collect();
+        sum_tree(&mut grads[..groups]);
+        let outcomes: Vec<ShardOutcome> = outcomes.into_iter().flatten().collect();
+        let loss: f64 = outcomes.iter().map(|o| o.loss).sum();
+        let right = outcomes.iter().map(|o| o.right).sum();
+        let rows: Vec<&RowGrads<f32>> = outcomes.iter().map(|o| &o.rows).collect();
+        let rows = self.summer.sum(&rows);
+        let squared_norm = squared_norm(&grads[0]) + rows.squared_norm();
+        if !loss.is_finite() || !squared_norm.is_finite() {
+            let error = self.not_finite(loss, &grads[0]);
+            self.grads = grads;
+            return Err(error);
+        }
+
+        let total = u64::from(self.config.epochs) * batches_an_epoch as u64;
+        let rate = self.learning_rate(self.position.step, total);
+        self.position.step += 1;
+        let scale = clip_factor(squared_norm, self.config.clip);
+        let rates = self.config.adam_settings().rates(self.position.step, rate, scale);
+        self.adam.update(&mut self.tagger.network, &grads[0], &rates);
+        let table = &mut self.tagger.words.table;
+        if self.config.lazy_rows {
+            self.row_adam.update_touched(table, &rows, &rates);
+        } else {
+            self.row_adam.update_all(table, &rows, &rates);
+        }
+        self.grads = grads;
+        Ok((loss, right))
+    }
+
+    /// Forward and backward of one shard; adds to `grads`.
+    fn shard(&self, sentences: &[u32], weight: f32, grads: &mut Network<f32>) -> ShardOutcome {
+        let (seed, epoch) = (self.config.seed, self.position.epoch);
+        let hiding = Hiding { chance: self.config.unknown, seed, epoch };
+        let shard = Shard::new(&self.dataset, sentences.to_vec(), Some(hiding));
+        let noise = Noise { seed, epoch, sentences: &shard.sentences };
+        let (scores, cache) = self.tagger.forward(shard.words, &shard.packing, Some(&noise));
+        let best = self.tagger.decode(&scores);
+        let right = best.iter().zip(&shard.tags).filter(|(a, b)| a == b).count();
+        let (loss, ds) = self.tagger.loss(scores, &shard.tags, weight);
+        let rows = self.tagger.backward(cache, &ds, grads);
+        ShardOutcome { loss, right, rows }
+    }
+
+    fn not_finite(&self, loss: f64, grads: &Network<f32>) -> Error {
+        let (epoch, batch) = (self.position.epoch + 1, self.position.batch + 1);
+        let what = if loss.is_finite() { "gradient" } else { "loss" };
+        let bad = |t: &&(String, ndarray::ArrayViewD<'_, f32>)| !t.1.iter().all(|v| v.is_finite());
+        let tensors = grads.tensors();
+        let first = tensors.iter().rev().find(bad); // backward meets the last layer first
+        let at =
+            first.map_or(String::new(), |(name, _)| format!("; first in the gradient of {name}"));
+        let message = format!("{what} not finite at epoch {epoch}, batch {batch}{at}");
+        let rate = self.config.learning_rate;
+        let mut help = format!("try --clip 5 or a lower rate: --learning-rate {}", rate / 4.0);
+        if self.config.head == crate::config::HeadName::KerasRelu {
+            help = "a ReLU head gives 0/0 where no score is positive; use --head softmax".into();
+        }
+        Error::new("E011", message).help(help)
+    }
+
+    /// Padding of this run, if it has any.
+    pub fn padding(&self) -> Option<Padding> {
+        let word = self.dataset.pad_word();
+        self.dataset.pad_to().map(|length| Padding { length, word })
+    }
+
+    /// Tag ids of these sentences under the present weights.
+    pub fn predict(&self, sentences: &[u32]) -> Vec<Vec<u32>> {
+        let words: Vec<&[u32]> = sentences.iter().map(|&i| self.dataset.words(i)).collect();
+        tagging::tag(&self.tagger, &words, self.padding())
+    }
+
+    fn score_dev(&self) -> Option<DevScores> {
+        let dev = &self.dataset.split.dev;
+        if dev.is_empty() {
+            return None;
+        }
+        let predicted = self.predict(dev);
+        let scores = score(&self.dataset, dev, &predicted);
+        Some(DevScores {
+            precision: scores.micro.precision,
+            recall: scores.micro.recall,
+            f1: scores.micro.f1,
+            token_accuracy: scores.token_accuracy,
+            padded_accuracy: self.padded_accuracy(),
+        })
+    }
+
+    /// Accuracy on dev with padding counted, as Keras counts it.
+    fn padded_accuracy(&self) -> Option<f64> {
+        let padding = self.padding()?;
+        let dev = &self.dataset.split.dev;
+        let full: Vec<Vec<u32>> = dev
+            .iter()
+            .map(|&i| (0..padding.length).map(|t| self.dataset.word(i, t)).collect())
+            .collect();
+        let full: Vec<&[u32]> = full.iter().map(Vec::as_slice).collect();
+        let predicted = tagging::tag(&self.tagger, &full, None);
+        let right = dev.iter().zip(&predicted).map(|(&i, tags)| {
+            tags.iter().enumerate().filter(|&(t, &tag)| tag == self.dataset.tag(i, t)).count()
+        });
+        Some(right.sum::<usize>() as f64 / (dev.len() * padding.length) as f64)
+    }
+}
+
+/// Strict scores of predicted tag ids against the gold ones. A gold tag that train lacks stands as a
+/// type of its own, so that it counts as missed.
+pub fn score(dataset: &Dataset, sentences: &[u32], predicted: &[Vec<u32>]) -> Scores {
+    let mut scorer = Scorer::new(Rule::Strict(dataset.tags.scheme()));
+    for (&i, predicted) in sentences.iter().zip(predicted) {
+        let name = |&tag: &u32| {
+            if tag == crate::dataset::NO_TAG { "B-?" } else { dataset.tags.tag(tag) }
+        };
+        let gold: Vec<&str> = dataset.gold(i).iter().map(name).collect();
+        let predicted: Vec<&str> = predicted.iter().map(name).collect();
+        scorer.add(&gold, &predicted);
+    }
+    scorer.finish()
+}

@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""Breaks every line of every backward pass in turn, to see that a test notices.
+
+    python3 docs/mutate.py                 all rows of docs/gradient-mutations.md
+    python3 docs/mutate.py --only lstm.rs  those whose file, line or check contains the text
+    python3 docs/mutate.py --list          the rows, without running anything
+
+The table names a file, a line of it, what the line becomes, and the check that has to fail. The
+workspace is copied to a temporary place, each line is changed there and nowhere else, and the check
+is run with `cargo test -p longhand-nn`. Exit status: 0 if every check failed as it should; 1 if one
+did not (SURVIVED), or a line is no longer there, or a changed line does not compile; 2 if a check
+fails before anything is changed. Needs Python 3.9 and cargo, nothing else.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TABLE = ROOT / "docs" / "gradient-mutations.md"
+PLACE = Path(tempfile.gettempdir()) / "longhand-mutants"
+BEFORE_TESTS = r"(.*?)(#\[cfg\(test\)\]\n[a-z() ]*mod tests \{.*)?"
+TIMEOUT = 900  # seconds for one build and check
+
+
+@dataclass
+class Mutation:
+    file: str  # from the root of the workspace
+    line: str
+    becomes: str  # empty: the line is left out
+    check: str
+
+    def apply(self, text):
+        """The changed text, or None where the line does not stand. Of equal lines it is the last one
+        before the tests: backward stands below forward."""
+        code, tests = re.fullmatch(BEFORE_TESTS, text, re.DOTALL).groups(default="")
+        lines = code.split("\n")
+        at = [i for i, line in enumerate(lines) if line.strip() == self.line]
+        if not at:
+            return None
+        indent = lines[at[-1]][: -len(lines[at[-1]].lstrip())]
+        lines[at[-1]] = indent + self.becomes
+        return "\n".join(lines) + tests
+
+    def __str__(self):
+        return f"{Path(self.file).name}: {self.line}  ->  {self.becomes or 'nothing'}"
+
+
+def read_table():
+    """Rows `| line | becomes | check |` under headings that name a file, each cell in backticks."""
+    mutations, file = [], None
+    for row in TABLE.read_text(encoding="utf-8").split("\n"):
+        if heading := re.fullmatch(r"## `(.+)`", row):
+            file = heading[1]
+        elif row.startswith("| `"):
+            cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
+            line, becomes, check = (cell.strip("`").replace(r"\|", "|") for cell in cells)
+            mutations.append(Mutation(file, line, "" if becomes == "nothing" else becomes, check))
+    return mutations
+
+
+def copy_workspace():
+    """The workspace without its build output. Times are kept, so that unchanged crates stay built."""
+    copy = PLACE / "workspace"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns("target", ".git"), symlinks=True)
+    return copy
+
+
+def run_checks(workspace, checks):
+    """(what came of them, output): passed, failed, or does not compile."""
+    command = ["cargo", "test", "-p", "longhand-nn", "--lib", "--", "--exact", *checks]
+    # Without optimisation the tests build in a fraction of the time and still take seconds.
+    fast = {"CARGO_PROFILE_DEV_OPT_LEVEL": "0", "CARGO_PROFILE_DEV_DEBUG": "false"}
+    env = os.environ | fast | {"CARGO_TARGET_DIR": str(PLACE / "target")}
+    try:
+        run = subprocess.run(
+            command, cwd=workspace, env=env, capture_output=True, text=True, timeout=TIMEOUT
+        )
+    except subprocess.TimeoutExpired:
+        return "failed", "it did not come to an end"
+    output = run.stdout + run.stderr
+    results = re.findall(r"^test result: .* (\d+) passed; (\d+) failed", output, re.MULTILINE)
+    if not results:
+        return "does not compile", output
+    passed, failed = map(int, results[0])
+    if passed + failed != len(checks):
+        return "no such check", output
+    return ("failed" if failed else "passed"), output
+
+
+def reason(output):
+    """The line after `panicked at`: for a gradient its name, index and both values."""
+    found = re.search(r"panicked at .*\n(.*)", output)
+    return re.sub(r"\s+", " ", found[1])[:100] if found else output.strip().split("\n")[-1][:100]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--only", default="", help="rows whose file, line or check contains this")
+    parser.add_argument("--list", action="store_true", help="show the rows and stop")
+    args = parser.parse_args()
+    mutations = [m for m in read_table() if args.only in f"{m.file} {m.line} {m.check}"]
+    if args.list:
+        print("\n".join(map(str, mutations)))
+        return 0
+
+    workspace = copy_workspace()
+    outcome, output = run_checks(workspace, sorted({m.check for m in mutations}))
+    if outcome != "passed":
+        print(f"before any change the checks have {outcome}:\n{output[-3000:]}")
+        return 2
+    bad = 0
+    for m in mutations:
+        path = workspace / m.file
+        text = path.read_text(encoding="utf-8")
+        changed = m.apply(text)
+        if changed is None:
+            outcome, output = "NOT FOUND", ""
+        else:
+            path.write_text(changed, encoding="utf-8")
+            outcome, output = run_checks(workspace, [m.check])
+            path.write_text(text, encoding="utf-8")
+        if outcome == "failed":
+            print(f"caught    {m}\n          by {m.check}: {reason(output)}", flush=True)
+        else:
+            bad += 1
+            word = "SURVIVED" if outcome == "passed" else outcome.upper()
+            print(f"{word}  {m}\n          check {m.check}", flush=True)
+    print(f"{len(mutations) - bad} of {len(mutations)} changes were caught")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+//! What a run must keep: its bits over an interruption, and each sentence's tags in any company.
+
+use std::path::Path;
+
+use data::{Corpus, Scheme, Split};
+use proptest::prelude::*;
+use train::trainer::Progress;
+use train::{
+    Config, Dataset, Ending, EpochRecord, IfThere, Model, Observer, Provenance, RunFolder, Trainer,
+    model::weights_sha256,
+};
+
+fn corpus() -> Corpus {
+    let rows: Vec<(String, String)> = (0..90)
+        .map(|n| {
+            let names = ["Ann", "Bob", "Eve", "Tom", "Ida", "Kim", "Lee"];
+            let extra = " very".repeat(n % 9);
+            let name = names[n % 7];
+            let words = format!("{name} was{extra} tired of x{n} in {} .", names[(n + 3) % 7]);
+            let tags = format!("B-per O{} O O O O B-geo O", " O".repeat(n % 9));
+            (words, tags)
+        })
+        .collect();
+    let pairs: Vec<(&str, &str)> = rows.iter().map(|(w, t)| (&w[..], &t[..])).collect();
+    Corpus::from_pairs(&pairs)
+}
+
+fn trainer(more: &[(&str, &str)]) -> Trainer {
+    let small = [
+        ("encoder", "bilstm:8,lstm:8"),
+        ("embedding", "8"),
+        ("epochs", "3"),
+        ("batch", "7"),
+        ("recurrent-dropout", "0.2,0.5"),
+    ];
+    let flags: Vec<_> =
+        small.iter().chain(more).map(|&(k, v)| (k.to_owned(), v.to_owned())).collect();
+    let config = Config::resolve(None, None, &flags).unwrap();
+    let corpus = corpus();
+    let split = Split::by_fractions(&corpus, [80.0, 10.0, 10.0], 1, true).unwrap();
+    let (dataset, _) = Dataset::new(&corpus, split, &config, Scheme::Iob2, false).unwrap();
+    Trainer::new(config, dataset).unwrap()
+}
+
+/// Stops after so many batches.
+struct StopAfter(usize);
+
+impl Observer for StopAfter {
+    fn batch(&mut self, _: &Progress) -> bool {
+        self.0 = self.0.saturating_sub(1);
+        self.0 == 0
+    }
+
+    fn epoch(&mut self, _: &EpochRecord) {}
+}
+
+fn run(folder: &Path, trainer: &mut Trainer, stop_after: usize, if_there: IfThere) -> Ending {
+    let folder = RunFolder::claim(folder, if_there).unwrap();
+    let mut observer = StopAfter(stop_after);
+    folder.train(trainer, &Provenance::default(), if_there, &mut observer).unwrap()
+}
+
+#[test]
+fn an_interrupted_and_resumed_run_ends_with_the_same_bits() {
+    let straight = tempfile::tempdir().unwrap();
+    let mut whole = trainer(&[]);
+    assert_eq!(run(straight.path(), &mut whole, usize::MAX, IfThere::Refuse), Ending::Finished);
+
+    // Stopped in the first epoch, at its last batch, and in the third.
+    for stops in [&[4][..], &[10, 3], &[25]] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut if_there = IfThere::Refuse;
+        for &stop in stops {
+            let ending = run(dir.path(), &mut trainer(&[]), stop, if_there);
+            assert_eq!(ending, Ending::Interrupted);
+            if_there = IfThere::Resume;
+        }
+        let mut resumed = trainer(&[]);
+        assert_eq!(run(dir.path(), &mut resumed, usize::MAX, if_there), Ending::Finished);
+        assert_eq!(
+            weights_sha256(resumed.tagger()),
+            weights_sha256(whole.tagger()),
+            "stopped after {stops:?} batches"
+        );
+        let [a, b] = [&straight, &dir].map(|d| std::fs::read(d.path().join("model.safetensors")));
+        assert!(a.unwrap() == b.unwrap(), "the best models differ");
+        let losses = |t: &Trainer| t.history().iter().map(|r| r.loss).collect::<Vec<_>>();
+        assert_eq!(losses(&resumed), losses(&whole));
+    }
+}
+
+#[test]
+fn a_run_is_resumed_only_with_its_own_data_and_settings() {
+    let dir = tempfile::tempdir().unwrap();
+    run(dir.path(), &mut trainer(&[]), 4, IfThere::Refuse);
+    let folder = RunFolder::claim(dir.path(), IfThere::Resume).unwrap();
+    for other in [("clip", "1"), ("lower", "true")] {
+        let mut trainer = trainer(&[other]);
+        let error = folder
+            .train(&mut trainer, &Provenance::default(), IfThere::Resume, &mut StopAfter(9))
+            .unwrap_err();
+        assert_eq!(error.code, "E043", "{error}");
+    }
+}
+
+#[test]
+fn training_that_diverges_stops_at_once_and_says_where() {
+    let mut trainer =
+        trainer(&[("head", "keras-relu"), ("learning-rate", "1000"), ("epochs", "50")]);
+    let mut never = StopAfter(usize::MAX);
+    let error = (0..50).find_map(|_| trainer.epoch(&mut never).err()).expect("a NaN in 50 epochs");
+    assert_eq!(error.code, "E011");
+    assert!(error.message.contains("epoch") && error.message.contains("batch"), "{error}");
+    assert!(trainer.tagger().network.dense.w.iter().all(|w| w.is_finite()));
+}
+
+fn model() -> Model {
+    let mut trainer = trainer(&[("encoder", "bilstm:17,lstm:12"), ("embedding", "9")]);
+    let record = match trainer.epoch(&mut StopAfter(usize::MAX)).unwrap() {
+        train::Outcome::Done(record) => record,
+        train::Outcome::Stopped => unreachable!("nobody stopped it"),
+    };
+    trainer.model(&Provenance::default(), &record)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// Bit for bit: not the tags alone, but the scores that they come from.
+    #[test]
+    fn the_scores_of_a_sentence_do_not_depend_on_its_batch(
+        lengths in proptest::collection::vec(1usize..40, 1..30),
+        pick in 0usize..30,
+    ) {
+        use nn::Packing;
+        let model = model();
+        let mut lengths = lengths;
+        lengths.sort_unstable_by(|a, b| b.cmp(a));
+        let word = |r: usize, t: usize| ((r * 31 + t * 7) % model.vocab.len()) as u32;
+        let packing = Packing::new(lengths.clone());
+        let mut ids = vec![0; packing.rows()];
+        for (r, &n) in lengths.iter().enumerate() {
+            (0..n).for_each(|t| ids[packing.row(r, t)] = word(r, t));
+        }
+        let (all, _) = model.tagger.forward(ids, &packing, None);
+        let r = pick % lengths.len();
+        let n = lengths[r];
+        let alone = Packing::new(vec![n]);
+        let (one, _) = model.tagger.forward((0..n).map(|t| word(r, t)).collect(), &alone, None);
+        for t in 0..n {
+            prop_assert_eq!(one.row(t), all.row(packing.row(r, t)), "sentence {} step {}", r, t);
+        }
+    }
+}
+
+#[test]
+fn a_saved_model_is_the_model_that_was_saved() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.safetensors");
+    let model = model();
+    model.save(&path).unwrap();
+    let read = Model::load(&path).unwrap();
+    assert_eq!(read.weights_sha256(), model.weights_sha256());
+    assert_eq!(read.to_bytes(), model.to_bytes());
+    let sentence = ["Ann", "was", "never", "in", "Bob", "."];
+    assert_eq!(read.tag(&[&sentence[..]]), model.tag(&[&sentence[..]]));
+}
