@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use train::trainer::Progress;
 use train::{
     Config, Dataset, Ending, EpochRecord, IfThere, Model, Observer, Provenance, RunFolder, Trainer,
-    model::weights_sha256,
+    lexicon::Lexicon, model::weights_sha256,
 };
 
 fn corpus() -> Corpus {
@@ -35,7 +35,7 @@ fn trainer(more: &[(&str, &str)]) -> Trainer {
     ];
     let flags: Vec<_> =
         small.iter().chain(more).map(|&(k, v)| (k.to_owned(), v.to_owned())).collect();
-    let config = Config::resolve(None, None, &flags).unwrap();
+    let config = Config::resolve(Some("repaired"), None, &flags).unwrap();
     let corpus = corpus();
     let split = Split::by_fractions(&corpus, [80.0, 10.0, 10.0], 1, true).unwrap();
     let (dataset, _) = Dataset::new(&corpus, split, &config, Scheme::Iob2, false).unwrap();
@@ -62,8 +62,20 @@ fn run(folder: &Path, trainer: &mut Trainer, stop_after: usize, if_there: IfTher
 
 #[test]
 fn an_interrupted_and_resumed_run_ends_with_the_same_bits() {
+    // Every part that has weights or moments of its own.
+    let parts = &[
+        ("affix-rows", "13"),
+        ("wide-rows", "29"),
+        ("wide-dropout", "0.3"),
+        ("chars", "lstm"),
+        ("head", "crf"),
+        ("inside", "iobes"),
+        ("average", "0.9"),
+        ("weight-decay", "0.01"),
+        ("word-dropout", "0.05"),
+    ];
     let straight = tempfile::tempdir().unwrap();
-    let mut whole = trainer(&[]);
+    let mut whole = trainer(parts);
     assert_eq!(run(straight.path(), &mut whole, usize::MAX, IfThere::Refuse), Ending::Finished);
 
     // Stopped in the first epoch, at its last batch, and in the third.
@@ -71,11 +83,11 @@ fn an_interrupted_and_resumed_run_ends_with_the_same_bits() {
         let dir = tempfile::tempdir().unwrap();
         let mut if_there = IfThere::Refuse;
         for &stop in stops {
-            let ending = run(dir.path(), &mut trainer(&[]), stop, if_there);
+            let ending = run(dir.path(), &mut trainer(parts), stop, if_there);
             assert_eq!(ending, Ending::Interrupted);
             if_there = IfThere::Resume;
         }
-        let mut resumed = trainer(&[]);
+        let mut resumed = trainer(parts);
         assert_eq!(run(dir.path(), &mut resumed, usize::MAX, if_there), Ending::Finished);
         assert_eq!(
             weights_sha256(resumed.tagger()),
@@ -115,7 +127,9 @@ fn training_that_diverges_stops_at_once_and_says_where() {
 }
 
 fn model() -> Model {
-    let mut trainer = trainer(&[("encoder", "bilstm:17,lstm:12"), ("embedding", "9")]);
+    let parts = [("affix-rows", "13"), ("wide-rows", "29"), ("chars", "cnn"), ("head", "crf")];
+    let sizes = [("encoder", "bilstm:17,lstm:12"), ("embedding", "9")];
+    let mut trainer = trainer(&[&sizes[..], &parts].concat());
     let record = match trainer.epoch(&mut StopAfter(usize::MAX)).unwrap() {
         train::Outcome::Done(record) => record,
         train::Outcome::Stopped => unreachable!("nobody stopped it"),
@@ -136,17 +150,21 @@ proptest! {
         let model = model();
         let mut lengths = lengths;
         lengths.sort_unstable_by(|a, b| b.cmp(a));
-        let word = |r: usize, t: usize| ((r * 31 + t * 7) % model.vocab.len()) as u32;
-        let packing = Packing::new(lengths.clone());
-        let mut ids = vec![0; packing.rows()];
-        for (r, &n) in lengths.iter().enumerate() {
-            (0..n).for_each(|t| ids[packing.row(r, t)] = word(r, t));
-        }
-        let (all, _) = model.tagger.forward(ids, &packing, None);
+        let lexicon = Lexicon::new(model.code.vocab.words(), &model.code);
+        let n_words = model.code.vocab.len();
+        let word = |r: usize, t: usize| ((r * 31 + t * 7) % n_words) as u32;
+        let sentence = |(r, &n): (usize, &usize)| (0..n).map(|t| word(r, t)).collect();
+        let sentences: Vec<Vec<u32>> = lengths.iter().enumerate().map(sentence).collect();
+        let scores = |sentences: &[&[u32]]| {
+            let packing = Packing::new(sentences.iter().map(|s| s.len()).collect());
+            let input = lexicon.input(sentences, &packing, |_, _| false);
+            (model.tagger.forward(input, None).0, packing)
+        };
+        let all: Vec<&[u32]> = sentences.iter().map(Vec::as_slice).collect();
         let r = pick % lengths.len();
         let n = lengths[r];
-        let alone = Packing::new(vec![n]);
-        let (one, _) = model.tagger.forward((0..n).map(|t| word(r, t)).collect(), &alone, None);
+        let (all, packing) = scores(&all);
+        let (one, _) = scores(&[&sentences[r]]);
         for t in 0..n {
             prop_assert_eq!(one.row(t), all.row(packing.row(r, t)), "sentence {} step {}", r, t);
         }

@@ -27,8 +27,8 @@ pub fn run(args: &InfoArgs, screen: Screen) -> Result<(), Stop> {
     }
     let tags: Vec<&str> = model.tags.iter().collect();
     writeln!(out, "\ntags     {}", tags.join(" "))?;
-    let case = if model.vocab.lower() { "lower-cased" } else { "case kept" };
-    writeln!(out, "words    {}, {case}", report::human::count(model.vocab.len()))?;
+    let case = if model.code.vocab.lower() { "lower-cased" } else { "case kept" };
+    writeln!(out, "words    {}, {case}", report::human::count(model.code.vocab.len()))?;
     for file in &p.data {
         writeln!(out, "data     {} sha256 {}", file.name, file.sha256)?;
     }
@@ -80,7 +80,7 @@ fn as_json(model: &Model) -> serde_json::Value {
         "tensors": tensors,
         "parameters": model.tagger.count(),
         "tags": model.tags.iter().collect::<Vec<_>>(),
-        "words": model.vocab.len(),
+        "words": model.code.vocab.len(),
         "config": model.config,
         "provenance": model.provenance,
         "weights_sha256": model.weights_sha256(),

@@ -50,13 +50,15 @@ impl Document {
         self.sentences.iter().map(move |s| self.tokens[s.clone()].iter().map(word).collect())
     }
 
-    fn entities(&self, tags: &[Vec<&str>]) -> Vec<Entity> {
+    fn entities(&self, tags: &[Vec<String>]) -> Vec<Entity> {
         let spans = self.sentences.iter().zip(tags).flat_map(|(sentence, tags)| {
-            data::scheme::spans_leniently(tags).into_iter().map(|span| {
+            let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+            let spans = data::scheme::spans_leniently(&tags).into_iter().map(|span| {
                 let first = &self.tokens[sentence.start + span.start];
                 let last = &self.tokens[sentence.start + span.end - 1];
-                (first.start..last.end, span.label, None)
-            })
+                (first.start..last.end, span.label.to_owned(), None)
+            });
+            spans.collect::<Vec<_>>()
         });
         report::entities(&self.text, spans)
     }
@@ -77,7 +79,7 @@ pub fn run(args: &TagArgs, screen: Screen) -> std::result::Result<(), Stop> {
     let mut tags = model.tag(&sentences).into_iter();
     let mut page = (String::new(), Vec::new());
     for document in &documents {
-        let tags: Vec<Vec<&str>> = tags.by_ref().take(document.sentences.len()).collect();
+        let tags: Vec<Vec<String>> = tags.by_ref().take(document.sentences.len()).collect();
         let entities = document.entities(&tags);
         match args.out {
             OutputKind::Text => {

@@ -167,7 +167,7 @@ fn header(trainer: &Trainer, corpus: &Corpus, scheme: Scheme) -> String {
         n(train),
         n(dev),
         n(test),
-        n(d.vocab.len()),
+        n(d.code.vocab.len()),
         d.tags.len(),
         c.preset,
         std::iter::once(format!("embedding:{}", c.embedding))

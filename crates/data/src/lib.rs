@@ -19,6 +19,7 @@ mod corpus;
 mod csv_reader;
 mod encoding;
 mod error;
+pub mod features;
 mod hash;
 mod interner;
 mod read;

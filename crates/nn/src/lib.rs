@@ -29,6 +29,7 @@ pub mod lstm;
 pub mod lstm_cell;
 pub mod packing;
 pub mod params;
+pub mod projection;
 pub mod softmax;
 pub mod sum_embedding;
 pub mod tagger;

@@ -30,7 +30,9 @@ use std::ops::Range;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use tensor::random::{Purpose, Stream};
 use tensor::scratch::{self, Lent};
-use tensor::{LstmKernel, LstmStep, Real, add_dot, add_rows, dot, dot_bias, init, vectorised};
+use tensor::{
+    LstmKernel, LstmStep, Real, add_dot, add_rows, dot, dot_bias, dot_into, init, vectorised,
+};
 
 use crate::packing::{Direction, Packing};
 use crate::{dropout, lstm_cell, params};
@@ -174,8 +176,7 @@ impl<F: Real> Lstm<F> {
             // A sentence that started at this step is done: nothing reads its rows again.
             let carried = step.rows.start..step.rows.start + step.carried();
             let mut dh_prev = dh.slice_mut(s![..step.carried(), ..]);
-            dh_prev.fill(F::zero());
-            add_dot(&mut dh_prev, &gates.slice(s![carried, ..]), &self.w_hh); // (4')
+            dot_into(&mut dh_prev, &gates.slice(s![carried, ..]), &self.w_hh); // (4')
             if let Some(m_h) = &masks.recurrent {
                 dropout::scale(rows_mut(&mut dh, &(0..step.carried())), m_h); // (3')
             }

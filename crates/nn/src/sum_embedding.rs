@@ -14,7 +14,7 @@
 
 use ndarray::{Array2, ArrayView2, ArrayViewD, ArrayViewMutD, s};
 use tensor::random::{Purpose, Stream};
-use tensor::{Real, init};
+use tensor::{Real, init, scratch};
 
 use crate::Params;
 use crate::embedding::{RowGrads, add_table_rows};
@@ -82,7 +82,7 @@ impl<F: Real> SumEmbedding<F> {
     /// If an id is not a row of its table, or a token has not one id a table.
     pub fn forward(&self, ids: &[u32]) -> (Array2<F>, Cache) {
         let ids = self.rows_of(ids);
-        let mut x = Array2::zeros((ids.len() / self.tables(), self.rows.ncols()));
+        let mut x = scratch::zeros((ids.len() / self.tables(), self.rows.ncols()));
         for (mut x_n, ids) in x.rows_mut().into_iter().zip(ids.chunks_exact(self.tables())) {
             add_table_rows(&self.rows, ids, x_n.as_slice_mut().expect("row-major")); // (1)
         }

@@ -1,46 +1,97 @@
 //! The whole network: ids → scores of tags → loss, and back.
 //!
 //! ```text
-//! (1)  x   = embedding(ids)                       (N, D)
-//! (2)  x   = layer(x)      for each layer of the encoder, with its dropout masks
-//! (3)  x̂   = x ⊙ m         the dense layer's own mask
-//! (4)  s   = dense(x̂)                            (N, K)
-//! (5)  L   = head(s, tags)
+//! N tokens · D columns of a word's rows · M of its spelling · K tags
 //!
-//! (5')–(1') the same from the bottom up
+//! (1)  x   = Σ rows of the word: itself, its affixes, its shape     (N, D)
+//! (2)  x  += v W_vᵀ      v its pretrained vector, if there are any   (N, D)
+//! (3)  x   = [x  chars]  what its letters spell, if they are read    (N, D + M)
+//! (4)  x   = layer(x)    for each layer of the encoder, with its dropout masks
+//! (5)  x̂   = x ⊙ m       the dense layer's own mask
+//! (6)  s   = dense(x̂)                                               (N, K)
+//! (7)  s  += Σ rows of the features around the token, if there is a wide part
+//! (8)  L   = head(s, tags)
+//!
+//! (8')–(1') the same from the bottom up
 //! ```
 //!
 //! The tutorial's network is an embedding of 64, a bidirectional LSTM of 64, an LSTM of 64, dense. What
 //! it is made of is a [`Spec`], so that other stacks are a matter of configuration.
 
-use ndarray::{Array2, ArrayView1, ArrayViewD, ArrayViewMutD};
-use tensor::random::{Purpose, Stream};
-use tensor::{Real, init};
+use ndarray::{Array2, ArrayView1, ArrayViewD, ArrayViewMutD, Axis, concatenate, s};
+use tensor::Real;
+use tensor::scratch::Lent;
 
 use crate::bilstm::{self, BiLstm};
+use crate::char_cnn::{self, CharCnn};
+use crate::char_lstm::{self, CharLstm};
+use crate::chars::{Spellings, tokens_of_words, words_of_tokens};
+use crate::crf::{Allowed, Chain, Crf};
 use crate::dense::{self, Dense};
 use crate::dropout::{self, Noise};
-use crate::embedding::{Embedding, RowGrads};
+use crate::embedding::RowGrads;
 use crate::lstm::{self, Lstm, Masks};
 use crate::packing::{Direction, Packing};
 use crate::params::{Params, within};
+use crate::projection::{self, Projection};
+use crate::sum_embedding::{self, SumEmbedding};
+use crate::wide::{Wide, kept_tokens};
 use crate::{keras_relu, softmax};
 
 /// What a tagger is made of.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
-    /// Rows of the word table, V.
-    pub words: usize,
-    /// Columns of the word table, D.
+    /// Tables whose rows are added for a word: name and number of rows. The first is the words' own.
+    pub tables: Vec<(String, usize)>,
+    /// Columns of these tables, D.
     pub embedding: usize,
+    /// Columns of pretrained vectors, P, if there are any.
+    pub vectors: Option<usize>,
+    /// How spellings are read, if they are.
+    pub chars: Option<CharSpec>,
     /// Recurrent layers, from the words up.
     pub encoder: Vec<LayerSpec>,
     /// Dropout on the input of the dense layer, one mask a sentence.
     pub dense_dropout: f64,
+    /// The wide part, if there is one.
+    pub wide: Option<WideSpec>,
     /// Number of tags, K.
     pub tags: usize,
     /// What the scores mean.
     pub head: Head,
+    /// Which tags may follow each other; decoding keeps to it. None: each token by itself.
+    pub rules: Option<Allowed>,
+}
+
+/// The wide part of a [`Spec`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WideSpec {
+    /// Rows of its table, R.
+    pub rows: usize,
+    /// Chance that a token loses its wide scores in training.
+    pub dropout: f64,
+}
+
+/// How the letters of a word are read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CharSpec {
+    /// By which layer.
+    pub kind: CharKind,
+    /// Number of characters, C.
+    pub n_chars: usize,
+    /// Columns of a character's row, E.
+    pub n_in: usize,
+    /// Columns of a word, M: filters, or twice the width of the state.
+    pub n_out: usize,
+}
+
+/// Which layer reads the letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CharKind {
+    /// See [`CharCnn`].
+    Cnn,
+    /// See [`CharLstm`].
+    Lstm,
 }
 
 /// One recurrent layer of a [`Spec`].
@@ -72,6 +123,8 @@ pub enum Head {
     Softmax,
     /// The tutorial's: see [`keras_relu`].
     KerasRelu,
+    /// A linear-chain CRF: see [`Crf`].
+    Crf,
 }
 
 impl LayerSpec {
@@ -85,9 +138,54 @@ impl LayerSpec {
 }
 
 impl Spec {
-    /// Width of what the dense layer reads.
-    pub fn n_features(&self) -> usize {
-        self.encoder.last().map_or(self.embedding, LayerSpec::n_out)
+    /// A network of words, recurrent layers and a dense layer, and nothing else.
+    pub fn plain(
+        words: usize,
+        embedding: usize,
+        encoder: Vec<LayerSpec>,
+        tags: usize,
+        head: Head,
+    ) -> Self {
+        Self {
+            tables: vec![("table".into(), words)],
+            embedding,
+            vectors: None,
+            chars: None,
+            encoder,
+            dense_dropout: 0.0,
+            wide: None,
+            tags,
+            head,
+            rules: None,
+        }
+    }
+
+    /// Width of what the encoder reads, D + M.
+    pub fn n_input(&self) -> usize {
+        self.embedding + self.chars.map_or(0, |c| c.n_out)
+    }
+}
+
+/// The tokens of a shard, laid out by its packing.
+#[derive(Clone, Debug)]
+pub struct Input<F> {
+    /// Layout of the rows.
+    pub packing: Packing,
+    /// (N·T) a row of each table for each token.
+    pub words: Vec<u32>,
+    /// (N·J) rows of the wide table for each token; empty if there is none.
+    pub wide: Vec<u32>,
+    /// The spellings of the shard's words, longest first, and (N) which of them each token is.
+    pub chars: Option<(Spellings, Vec<u32>)>,
+    /// (N, P) pretrained vectors, zeros for a word that has none.
+    pub vectors: Option<Array2<F>>,
+}
+
+impl<F> Input<F> {
+    /// Words alone, `ids` (N·T).
+    pub fn words(ids: Vec<u32>, packing: &Packing) -> Self {
+        let packing = packing.clone();
+        Self { packing, words: ids, wide: Vec::new(), chars: None, vectors: None }
     }
 }
 
@@ -101,17 +199,37 @@ pub enum Layer<F> {
 }
 
 enum LayerCache<F> {
-    Lstm(lstm::Cache<F>),
+    Lstm(Box<lstm::Cache<F>>),
     BiLstm(Box<bilstm::Cache<F>>),
 }
 
-/// Everything but the word table: the weights that every batch changes.
+/// What reads the letters of a word.
+#[derive(Clone, Debug)]
+pub enum Chars<F> {
+    /// See [`CharCnn`].
+    Cnn(CharCnn<F>),
+    /// See [`CharLstm`].
+    Lstm(CharLstm<F>),
+}
+
+enum CharsCache<F> {
+    Cnn(char_cnn::Cache<F>),
+    Lstm(Box<char_lstm::Cache<F>>),
+}
+
+/// Everything but the tables: the weights that every batch changes.
 #[derive(Clone, Debug)]
 pub struct Network<F> {
+    /// Pretrained vectors to the words' columns.
+    pub projection: Option<Projection<F>>,
+    /// Spellings to columns.
+    pub chars: Option<Chars<F>>,
     /// Recurrent layers, from the words up.
     pub encoder: Vec<Layer<F>>,
     /// Features to scores.
     pub dense: Dense<F>,
+    /// Transitions between tags.
+    pub crf: Option<Crf<F>>,
 }
 
 /// Weights of the whole tagger.
@@ -119,28 +237,42 @@ pub struct Network<F> {
 pub struct Tagger<F> {
     /// What it is made of.
     pub spec: Spec,
-    /// (V, D)
-    pub words: Embedding<F>,
+    /// Rows that are added for a word.
+    pub words: SumEmbedding<F>,
+    /// Rows that the features around a token add to its scores.
+    pub wide: Option<Wide<F>>,
     /// The rest.
     pub network: Network<F>,
 }
 
+/// The gradients of the tables, unsummed.
+#[derive(Clone, Debug)]
+pub struct TableGrads<F> {
+    /// Of [`Tagger::words`]' rows.
+    pub words: RowGrads<F>,
+    /// Of [`Tagger::wide`]'s.
+    pub wide: Option<RowGrads<F>>,
+}
+
 /// What `backward` needs of `forward`.
 pub struct Cache<F> {
-    ids: Vec<u32>,
     packing: Packing,
+    words: sum_embedding::Cache,
+    projection: Option<projection::Cache<F>>,
+    chars: Option<(Spellings, Vec<u32>, CharsCache<F>)>,
     layers: Vec<LayerCache<F>>,
     dense_mask: Option<Array2<F>>,
     dense: dense::Cache<F>,
+    wide: Option<(Vec<u32>, Option<Vec<bool>>)>,
 }
 
 impl<F: Real> Tagger<F> {
-    /// Initial weights: table uniform in ±0.05 as Keras's `Embedding`, the rest as their layers say.
-    /// All follow from `seed`.
+    /// Initial weights: tables uniform in ±0.05 as Keras's `Embedding`, wide part and transitions 0, the
+    /// rest as their layers say. All follow from `seed`.
     pub fn new(spec: Spec, seed: u64) -> Self {
-        let mut stream = Stream::numbered(seed, Purpose::Weights, 0, 0, 0);
-        let table = init::uniform(spec.words, spec.embedding, 0.05, &mut stream);
-        let mut n_in = spec.embedding;
+        let tables: Vec<(&str, usize)> = spec.tables.iter().map(|(n, v)| (&n[..], *v)).collect();
+        let words = SumEmbedding::new(&tables, spec.embedding, seed, 0);
+        let mut n_in = spec.n_input();
         let mut encoder = Vec::new();
         for (l, layer) in spec.encoder.iter().enumerate() {
             let index = 1 + 2 * l as u16; // a layer takes two numbers, one a direction
@@ -150,62 +282,132 @@ impl<F: Real> Tagger<F> {
             });
             n_in = layer.n_out();
         }
-        let dense = Dense::new(n_in, spec.tags, seed, u16::MAX);
-        Self { spec, words: Embedding { table }, network: Network { encoder, dense } }
+        let network = Network {
+            projection: spec
+                .vectors
+                .map(|p| Projection::new(p, spec.embedding, seed, u16::MAX - 1)),
+            chars: spec.chars.map(|c| Chars::new(c, seed, u16::MAX - 4)),
+            encoder,
+            dense: Dense::new(n_in, spec.tags, seed, u16::MAX),
+            crf: (spec.head == Head::Crf).then(|| Crf::new(spec.tags)),
+        };
+        let wide = spec.wide.map(|w| Wide::new(w.rows, spec.tags));
+        Self { spec, words, wide, network }
     }
 
-    /// `ids` (N), laid out by `packing` → scores (N, K). With `noise`, dropout is on.
-    pub fn forward(
-        &self,
-        ids: Vec<u32>,
-        packing: &Packing,
-        noise: Option<&Noise<'_>>,
-    ) -> (Array2<F>, Cache<F>) {
-        let mut x = self.words.forward(&ids); // (1)
+    /// Tokens → scores (N, K). With `noise`, dropout is on.
+    pub fn forward(&self, input: Input<F>, noise: Option<&Noise<'_>>) -> (Array2<F>, Cache<F>) {
+        let Input { packing, words, wide, chars, vectors } = input;
+        let (mut x, words) = self.words.forward(&words); // (1)
+        let projection = self.network.projection.as_ref().map(|layer| {
+            let v = vectors.expect("a network with a projection is given vectors");
+            layer.forward(v, &mut x) // (2)
+        });
+        let chars = self.network.chars.as_ref().map(|layer| {
+            let (spellings, word_of) = chars.expect("a network that reads letters is given them");
+            let (y, cache) = layer.forward(&spellings);
+            let y = tokens_of_words(&y, &word_of);
+            x = side_by_side(&x, &y); // (3)
+            (spellings, word_of, cache)
+        });
         let mut layers = Vec::new();
         for (l, layer) in self.network.encoder.iter().enumerate() {
             let masks = self.masks(l, x.ncols(), noise);
-            let (y, cache) = layer.forward(x, packing, masks); // (2)
+            let (y, cache) = layer.forward(x, &packing, masks); // (4)
             layers.push(cache);
             x = y;
         }
         let place = Place::Dense.number();
         let dense_mask = noise.and_then(|n| n.mask(place, x.ncols(), self.spec.dense_dropout));
         if let Some(m) = &dense_mask {
-            dropout::apply(&mut x, m, packing); // (3)
+            dropout::apply(&mut x, m, &packing); // (5)
         }
-        let (scores, dense) = self.network.dense.forward(x); // (4)
-        (scores, Cache { ids, packing: packing.clone(), layers, dense_mask, dense })
+        let (mut scores, dense) = self.network.dense.forward(x); // (6)
+        let wide = self.wide.as_ref().map(|layer| {
+            let p = self.spec.wide.map_or(0.0, |w| w.dropout);
+            let kept = noise.and_then(|n| kept_tokens(n, Place::Wide.number(), &packing, p));
+            layer.forward(&wide, kept.as_deref(), &mut scores); // (7)
+            (wide, kept)
+        });
+        (scores, Cache { packing, words, projection, chars, layers, dense_mask, dense, wide })
     }
 
-    /// `ds` (N, K), the gradient of the scores → the gradient of the word table. Adds to `grads`.
-    pub fn backward(&self, cache: Cache<F>, ds: &Array2<F>, grads: &mut Network<F>) -> RowGrads<F> {
-        let Cache { ids, packing, layers, dense_mask, dense } = cache;
-        let mut dx = self.network.dense.backward(dense, ds, &mut grads.dense); // (4')
+    /// `ds` (N, K), the gradient of the scores → the gradients of the tables. Adds to `grads`.
+    pub fn backward(
+        &self,
+        cache: Cache<F>,
+        ds: &Array2<F>,
+        grads: &mut Network<F>,
+    ) -> TableGrads<F> {
+        let Cache { packing, words, projection, chars, layers, dense_mask, dense, wide } = cache;
+        let wide = self.wide.as_ref().zip(wide);
+        let wide = wide.map(|(layer, (ids, kept))| layer.backward(&ids, kept.as_deref(), ds)); // (7')
+        let mut dx = self.network.dense.backward(dense, ds, &mut grads.dense); // (6')
         if let Some(m) = &dense_mask {
-            dropout::apply(&mut dx, m, &packing); // (3')
+            dropout::apply(&mut dx, m, &packing); // (5')
         }
         let pairs = self.network.encoder.iter().zip(layers).zip(&mut grads.encoder);
         for ((layer, cache), grads) in pairs.rev() {
-            dx = layer.backward(cache, dx, grads); // (2')
+            dx = layer.backward(cache, dx, grads); // (4')
         }
-        self.words.backward(&ids, dx) // (1')
+        if let Some((spellings, word_of, cache)) = chars {
+            let dy = dx.slice(s![.., self.spec.embedding..]);
+            let dy = words_of_tokens(&dy.to_owned(), &word_of, spellings.words());
+            let layer = self.network.chars.as_ref().expect("it made the cache");
+            let grads = grads.chars.as_mut().expect("a gradient is shaped like the weights");
+            layer.backward(&spellings, cache, &dy, grads); // (3')
+            dx = dx.slice(s![.., ..self.spec.embedding]).as_standard_layout().into_owned();
+        }
+        let layers = self.network.projection.as_ref().zip(grads.projection.as_mut());
+        if let Some(((layer, grads), cache)) = layers.zip(projection) {
+            layer.backward(cache, &dx, grads); // (2')
+        }
+        TableGrads { words: self.words.backward(words, dx), wide } // (1')
     }
 
-    /// (5) and (5'): scores (N, K) and the right tags → Σ_N loss, not weighted, and ds, weighted.
-    pub fn loss(&self, scores: Array2<F>, tags: &[u32], weight: F) -> (f64, Array2<F>) {
-        match self.spec.head {
-            Head::Softmax => softmax::cross_entropy(scores, tags, weight),
-            Head::KerasRelu => keras_relu::cross_entropy(scores, tags, weight),
+    /// (8) and (8'): scores (N, K) and the right tags → Σ_N loss, not weighted, and ds, weighted. Adds the
+    /// gradient of the transitions to `grads`.
+    pub fn loss(
+        &self,
+        scores: Array2<F>,
+        tags: &[u32],
+        packing: &Packing,
+        weight: F,
+        grads: &mut Network<F>,
+    ) -> (f64, Array2<F>) {
+        match (&self.network.crf, self.spec.head) {
+            (Some(crf), _) => {
+                let free = || Allowed::all(self.spec.tags);
+                let rules = self.spec.rules.clone().unwrap_or_else(free);
+                let grads = grads.crf.as_mut().expect("a gradient is shaped like the weights");
+                crf.loss(scores, tags, packing, &rules, weight, grads)
+            }
+            (None, Head::KerasRelu) => keras_relu::cross_entropy(scores, tags, weight),
+            (None, _) => softmax::cross_entropy(scores, tags, weight),
         }
     }
 
-    /// The best tag of each row of `scores`; of equal ones, the first.
-    pub fn decode(&self, scores: &Array2<F>) -> Vec<u32> {
+    /// What decides on the tags of a sentence together, made once for many calls of
+    /// [`Tagger::decode`]. None: each token decides by itself.
+    pub fn chain(&self) -> Option<Chain> {
+        match (&self.network.crf, &self.spec.rules) {
+            (Some(crf), Some(rules)) => Some(crf.chain(rules)),
+            (Some(crf), None) => Some(crf.chain(&Allowed::all(self.spec.tags))),
+            (None, Some(rules)) => Some(rules.chain()),
+            (None, None) => None,
+        }
+    }
+
+    /// The best tags of `scores`: along the best path of `chain`, or of each row by itself; of equal
+    /// ones, the first.
+    pub fn decode(&self, scores: &Array2<F>, packing: &Packing, chain: Option<&Chain>) -> Vec<u32> {
+        if let Some(chain) = chain {
+            return chain.viterbi(scores, packing);
+        }
         // Behind a ReLU all scores below 0 are equal.
         let floor = match self.spec.head {
-            Head::Softmax => F::neg_infinity(),
             Head::KerasRelu => F::zero(),
+            _ => F::neg_infinity(),
         };
         scores.rows().into_iter().map(|s| first_largest(s, floor)).collect()
     }
@@ -246,6 +448,7 @@ fn first_largest<F: Real>(s: ArrayView1<'_, F>, floor: F) -> u32 {
 enum Place {
     Layer { l: usize, direction: Direction, on: On },
     Dense,
+    Wide,
 }
 
 enum On {
@@ -262,6 +465,48 @@ impl Place {
                 4 * *l as u16 + 2 * direction + on
             }
             Place::Dense => u16::MAX,
+            Place::Wide => u16::MAX - 1,
+        }
+    }
+}
+
+/// [x y], row by row.
+fn side_by_side<F: Real>(x: &Array2<F>, y: &Array2<F>) -> Array2<F> {
+    let both = concatenate(Axis(1), &[x.view(), y.view()]).expect("a row a token in both");
+    both.as_standard_layout().into_owned()
+}
+
+impl<F: Real> Chars<F> {
+    fn new(spec: CharSpec, seed: u64, index: u16) -> Self {
+        let CharSpec { kind, n_chars, n_in, n_out } = spec;
+        match kind {
+            CharKind::Cnn => Chars::Cnn(CharCnn::new(n_chars, n_in, n_out, seed, index)),
+            CharKind::Lstm => Chars::Lstm(CharLstm::new(n_chars, n_in, n_out / 2, seed, index)),
+        }
+    }
+
+    fn forward(&self, words: &Spellings) -> (Array2<F>, CharsCache<F>) {
+        match self {
+            Chars::Cnn(layer) => {
+                let (y, cache) = layer.forward(words);
+                (y, CharsCache::Cnn(cache))
+            }
+            Chars::Lstm(layer) => {
+                let (y, cache) = layer.forward(words);
+                (y, CharsCache::Lstm(Box::new(cache)))
+            }
+        }
+    }
+
+    fn backward(&self, words: &Spellings, cache: CharsCache<F>, dy: &Array2<F>, grads: &mut Self) {
+        match (self, cache, grads) {
+            (Chars::Cnn(layer), CharsCache::Cnn(cache), Chars::Cnn(grads)) => {
+                layer.backward(words, cache, dy, grads);
+            }
+            (Chars::Lstm(layer), CharsCache::Lstm(cache), Chars::Lstm(grads)) => {
+                layer.backward(*cache, dy, grads);
+            }
+            _ => unreachable!("a layer, its cache and its gradient are of one kind"),
         }
     }
 }
@@ -277,7 +522,7 @@ impl<F: Real> Layer<F> {
             Layer::Lstm(layer) => {
                 let [masks, _] = masks;
                 let (y, cache) = layer.forward(x, packing, Direction::Forward, masks);
-                (y, LayerCache::Lstm(cache))
+                (y, LayerCache::Lstm(Box::new(cache)))
             }
             Layer::BiLstm(layer) => {
                 let (y, cache) = layer.forward(x, packing, masks);
@@ -287,9 +532,10 @@ impl<F: Real> Layer<F> {
     }
 
     fn backward(&self, cache: LayerCache<F>, dy: Array2<F>, grads: &mut Self) -> Array2<F> {
+        let dy = Lent::from(dy);
         match (self, cache, grads) {
             (Layer::Lstm(layer), LayerCache::Lstm(cache), Layer::Lstm(grads)) => {
-                layer.backward(cache, dy.view(), grads)
+                layer.backward(*cache, dy.view(), grads)
             }
             (Layer::BiLstm(layer), LayerCache::BiLstm(cache), Layer::BiLstm(grads)) => {
                 layer.backward(*cache, &dy, grads)
@@ -315,31 +561,70 @@ impl<F: Real> Params<F> for Layer<F> {
     }
 }
 
-impl<F: Real> Params<F> for Network<F> {
+impl<F: Real> Params<F> for Chars<F> {
     fn tensors(&self) -> Vec<(String, ArrayViewD<'_, F>)> {
-        let layers = self.encoder.iter().enumerate();
-        let encoder =
-            layers.flat_map(|(l, layer)| within(&format!("encoder.{l}"), layer.tensors()));
-        encoder.chain(within("dense", self.dense.tensors())).collect()
+        match self {
+            Chars::Cnn(layer) => layer.tensors(),
+            Chars::Lstm(layer) => layer.tensors(),
+        }
     }
 
     fn tensors_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, F>)> {
-        let layers = self.encoder.iter_mut().enumerate();
-        let encoder =
-            layers.flat_map(|(l, layer)| within(&format!("encoder.{l}"), layer.tensors_mut()));
-        encoder.chain(within("dense", self.dense.tensors_mut())).collect()
+        match self {
+            Chars::Cnn(layer) => layer.tensors_mut(),
+            Chars::Lstm(layer) => layer.tensors_mut(),
+        }
+    }
+}
+
+/// The tensors of all parts of a network that are there, each under its part's name.
+macro_rules! parts {
+    ($network:ident, $iter:ident, $as_ref:ident, $tensors:ident) => {{
+        let mut all = Vec::new();
+        if let Some(layer) = $network.projection.$as_ref() {
+            all.extend(within("projection", layer.$tensors()));
+        }
+        if let Some(layer) = $network.chars.$as_ref() {
+            all.extend(within("chars", layer.$tensors()));
+        }
+        for (l, layer) in $network.encoder.$iter().enumerate() {
+            all.extend(within(&format!("encoder.{l}"), layer.$tensors()));
+        }
+        all.extend(within("dense", $network.dense.$tensors()));
+        if let Some(layer) = $network.crf.$as_ref() {
+            all.extend(within("crf", layer.$tensors()));
+        }
+        all
+    }};
+}
+
+impl<F: Real> Params<F> for Network<F> {
+    fn tensors(&self) -> Vec<(String, ArrayViewD<'_, F>)> {
+        parts!(self, iter, as_ref, tensors)
+    }
+
+    fn tensors_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, F>)> {
+        parts!(self, iter_mut, as_mut, tensors_mut)
     }
 }
 
 impl<F: Real> Params<F> for Tagger<F> {
     fn tensors(&self) -> Vec<(String, ArrayViewD<'_, F>)> {
-        let words = within("words", self.words.tensors());
-        [words, self.network.tensors()].into_iter().flatten().collect()
+        let mut all = within("words", self.words.tensors());
+        if let Some(wide) = &self.wide {
+            all.extend(within("wide", wide.tensors()));
+        }
+        all.extend(self.network.tensors());
+        all
     }
 
     fn tensors_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, F>)> {
-        let words = within("words", self.words.tensors_mut());
-        [words, self.network.tensors_mut()].into_iter().flatten().collect()
+        let mut all = within("words", self.words.tensors_mut());
+        if let Some(wide) = &mut self.wide {
+            all.extend(within("wide", wide.tensors_mut()));
+        }
+        all.extend(self.network.tensors_mut());
+        all
     }
 }
 
@@ -349,63 +634,97 @@ mod tests {
     use crate::gradcheck::{assert_gradients, gradcheck};
     use crate::testing::{LENGTHS, normal};
 
-    fn spec(head: Head) -> Spec {
+    /// The tutorial's network, small.
+    fn plain(head: Head) -> Spec {
         let layer = |kind, n_hidden, dropout, recurrent_dropout| LayerSpec {
             kind,
             n_hidden,
             dropout,
             recurrent_dropout,
         };
+        let encoder =
+            vec![layer(LayerKind::BiLstm, 2, 0.2, 0.3), layer(LayerKind::Lstm, 3, 0.5, 0.5)];
+        Spec { dense_dropout: 0.4, ..Spec::plain(7, 3, encoder, 4, head) }
+    }
+
+    /// Everything at once: two tables, vectors, letters, one layer, wide part, CRF with rules.
+    fn full(kind: CharKind) -> Spec {
+        let mut rules = Allowed::all(4);
+        rules.start[2] = false;
+        rules.transitions[2] = false; // 0 → 2
+        let mut spec = plain(Head::Crf);
+        spec.tables.push(("suffix".into(), 5));
+        spec.encoder.truncate(1);
         Spec {
-            words: 7,
-            embedding: 3,
-            encoder: vec![
-                layer(LayerKind::BiLstm, 2, 0.2, 0.3),
-                layer(LayerKind::Lstm, 3, 0.5, 0.5),
-            ],
-            dense_dropout: 0.4,
-            tags: 4,
-            head,
+            vectors: Some(2),
+            chars: Some(CharSpec { kind, n_chars: 6, n_in: 2, n_out: 4 }),
+            wide: Some(WideSpec { rows: 9, dropout: 0.3 }),
+            rules: Some(rules),
+            ..spec
         }
     }
 
     /// Initial weights are small; these make every part of the network count.
-    fn tagger(head: Head) -> Tagger<f64> {
-        let mut tagger = Tagger::new(spec(head), 3);
+    fn tagger(spec: Spec) -> Tagger<f64> {
+        let mut tagger = Tagger::new(spec, 3);
         for (k, s) in tagger.slices_mut().into_iter().enumerate() {
             let draw = normal(k as u32, 1, s.len());
             s.iter_mut().zip(&draw).for_each(|(w, d)| *w += d);
         }
+        if tagger.spec.head == Head::KerasRelu {
+            tagger.network.dense.b.fill(2.0); // keep the scores off the kink at 0
+        }
         tagger
     }
 
-    fn check(head: Head, noise: Option<&Noise<'_>>, lengths: &[usize]) {
-        let mut tagger = tagger(head);
-        if head == Head::KerasRelu {
-            tagger.network.dense.b.fill(2.0); // keep the scores off the kink at 0
+    fn input(spec: &Spec, packing: &Packing) -> Input<f64> {
+        let n = packing.rows() as u32;
+        let words = (0..n).flat_map(|i| {
+            let rows = spec.tables.iter().enumerate();
+            rows.map(move |(t, (_, v))| (i * 5 + 1 + t as u32) % *v as u32)
+        });
+        let mut input = Input::words(words.collect(), packing);
+        if let Some(wide) = spec.wide {
+            input.wide = (0..2 * n).map(|i| (i * 7) % wide.rows as u32).collect();
         }
-        let packing = Packing::new(lengths.to_vec());
-        let n = packing.rows();
-        let ids: Vec<u32> = (0..n as u32).map(|i| (i * 5 + 1) % 7).collect();
-        let tags: Vec<u32> = (0..n as u32).map(|i| (i * 3) % 4).collect();
-        let weight = 1.0 / n as f64;
-        let forward = |t: &Tagger<f64>| t.forward(ids.clone(), &packing, noise);
+        if spec.chars.is_some() {
+            let spellings = Spellings::new(vec![1, 2, 3, 4, 5, 0], vec![0, 3, 5, 6]);
+            input.chars = Some((spellings, (0..n).map(|i| i % 3).collect()));
+        }
+        input.vectors = spec.vectors.map(|p| normal(99, n as usize, p));
+        input
+    }
 
+    fn check(spec: Spec, noise: Option<&Noise<'_>>, lengths: &[usize], tensors: usize) {
+        let tagger = tagger(spec);
+        let packing = Packing::new(lengths.to_vec());
+        let input = input(&tagger.spec, &packing);
+        // Tag 2 only behind another than 0, as the rules of `full` want it.
+        let tags: Vec<u32> = (0..packing.rows()).map(|i| [1, 3, 0, 1][i % 4]).collect();
+        let weight = 1.0 / packing.rows() as f64;
+        let loss = |t: &Tagger<f64>, grads: &mut Network<f64>| {
+            let (scores, cache) = t.forward(input.clone(), noise);
+            let (loss, ds) = t.loss(scores, &tags, &packing, weight, grads);
+            (weight * loss, ds, cache)
+        };
         let mut grads = tagger.zeros_like();
-        let (scores, cache) = forward(&tagger);
-        let (_, ds) = tagger.loss(scores, &tags, weight);
+        let (_, ds, cache) = loss(&tagger, &mut grads.network);
         let rows = tagger.backward(cache, &ds, &mut grads.network);
-        rows.add_to(&mut grads.words.table);
-        let checks = gradcheck(&tagger, &grads, |t| weight * t.loss(forward(t).0, &tags, weight).0);
-        assert_eq!(checks.len(), 1 + 6 + 3 + 2);
+        rows.words.add_to(&mut grads.words.rows);
+        if let (Some(rows), Some(wide)) = (rows.wide, &mut grads.wide) {
+            rows.add_to(&mut wide.table);
+        }
+        let spare = tagger.network.zeros_like();
+        let checks = gradcheck(&tagger, &grads, |t| loss(t, &mut spare.clone()).0);
+        assert_eq!(checks.len(), tensors);
         assert_gradients(&checks, 1e-7);
     }
 
     #[test]
     fn the_whole_network_agrees_with_central_differences() {
         for lengths in LENGTHS {
-            check(Head::Softmax, None, lengths);
-            check(Head::KerasRelu, None, lengths);
+            check(plain(Head::Softmax), None, lengths, 1 + 6 + 3 + 2);
+            check(plain(Head::KerasRelu), None, lengths, 1 + 6 + 3 + 2);
         }
     }
 
@@ -414,14 +733,38 @@ mod tests {
         for lengths in LENGTHS {
             let sentences: Vec<u32> = (0..lengths.len() as u32).collect();
             let noise = Noise { seed: 4, epoch: 1, sentences: &sentences };
-            check(Head::Softmax, Some(&noise), lengths);
+            check(plain(Head::Softmax), Some(&noise), lengths, 1 + 6 + 3 + 2);
+        }
+    }
+
+    #[test]
+    fn a_network_of_every_part_agrees_with_central_differences() {
+        for lengths in LENGTHS {
+            let sentences: Vec<u32> = (0..lengths.len() as u32).collect();
+            let noise = Noise { seed: 4, epoch: 1, sentences: &sentences };
+            for noise in [None, Some(&noise)] {
+                check(full(CharKind::Cnn), noise, lengths, 2 + 1 + 1 + 3 + 6 + 2 + 3);
+                check(full(CharKind::Lstm), noise, lengths, 2 + 1 + 1 + 7 + 6 + 2 + 3);
+            }
         }
     }
 
     #[test]
     fn of_equal_scores_the_first_wins_and_a_relu_makes_all_negative_ones_equal() {
         let scores = ndarray::array![[-3.0, -1.0, -1.0, -2.0], [0.0, 2.0, 2.0, 1.0]];
-        assert_eq!(tagger(Head::Softmax).decode(&scores), [1, 1]);
-        assert_eq!(tagger(Head::KerasRelu).decode(&scores), [0, 1]);
+        let packing = Packing::new(vec![1, 1]);
+        let decode = |head| tagger(plain(head)).decode(&scores, &packing, None);
+        assert_eq!(decode(Head::Softmax), [1, 1]);
+        assert_eq!(decode(Head::KerasRelu), [0, 1]);
+    }
+
+    #[test]
+    fn decoding_keeps_to_the_rules_also_under_a_softmax() {
+        let spec = Spec { rules: full(CharKind::Cnn).rules, ..plain(Head::Softmax) };
+        let tagger = tagger(spec);
+        // Tag 2 is best at both tokens, but may neither start nor follow 0.
+        let scores = ndarray::array![[1.0, 0.0, 9.0, 0.5], [0.0, 0.1, 9.0, 0.0]];
+        let packing = Packing::new(vec![2]);
+        assert_eq!(tagger.decode(&scores, &packing, tagger.chain().as_ref()), [3, 2]);
     }
 }

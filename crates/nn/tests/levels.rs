@@ -4,7 +4,7 @@
 use ndarray::{Array2, Axis, concatenate};
 use nn::bilstm::BiLstm;
 use nn::lstm::{Lstm, Masks};
-use nn::tagger::{Head, LayerKind, LayerSpec, Spec, Tagger};
+use nn::tagger::{Head, Input, LayerKind, LayerSpec, Spec, Tagger};
 use nn::{Direction, Packing, Params};
 use tensor::Real;
 use tensor::init::uniform;
@@ -121,12 +121,13 @@ fn run_tagger<F: Real>(spec: &Spec, lengths: &[usize]) -> Computed {
     let n = packing.rows() as u32;
     let words: Vec<u32> = (0..n).map(|i| (i * 7 + 1) % 11).collect();
     let tags: Vec<u32> = (0..n).map(|i| (i * 3) % spec.tags as u32).collect();
-    let (scores, cache) = tagger.forward(words, &packing, None);
+    let (scores, cache) = tagger.forward(Input::words(words, &packing), None);
     let y = scores.clone();
-    let (loss, ds) = tagger.loss(scores, &tags, F::of(1.0 / f64::from(n)));
     let mut grads = tagger.zeros_like();
+    let weight = F::of(1.0 / f64::from(n));
+    let (loss, ds) = tagger.loss(scores, &tags, &packing, weight, &mut grads.network);
     let rows = tagger.backward(cache, &ds, &mut grads.network);
-    rows.add_to(&mut grads.words.table);
+    rows.words.add_to(&mut grads.words.rows);
     let mut all = vec![("loss".into(), vec![loss])];
     computed(&y, &ds, &grads, &mut all);
     all
@@ -136,14 +137,8 @@ fn run_tagger<F: Real>(spec: &Spec, lengths: &[usize]) -> Computed {
 fn a_whole_networks_loss_and_gradients_agree_with_the_plain_f64_code_at_every_level() {
     for n_hidden in [5, 16, 24] {
         let layer = |kind| LayerSpec { kind, n_hidden, dropout: 0.0, recurrent_dropout: 0.0 };
-        let spec = Spec {
-            words: 11,
-            embedding: 12,
-            encoder: vec![layer(LayerKind::BiLstm), layer(LayerKind::Lstm)],
-            dense_dropout: 0.0,
-            tags: 17,
-            head: Head::Softmax,
-        };
+        let encoder = vec![layer(LayerKind::BiLstm), layer(LayerKind::Lstm)];
+        let spec = Spec::plain(11, 12, encoder, 17, Head::Softmax);
         for lengths in LENGTHS {
             let want = run_tagger::<f64>(&spec, lengths);
             for level in Level::available() {

@@ -14,7 +14,7 @@ use nn::bilstm::BiLstm;
 use nn::crf::{Allowed, Crf};
 use nn::dense::Dense;
 use nn::lstm::{Lstm, Masks};
-use nn::tagger::Head;
+use nn::tagger::{Head, Input};
 use nn::{Direction, Packing, Params, keras_relu};
 use tensor::Real;
 
@@ -119,15 +119,15 @@ fn tagger_agrees<F: Precision>() {
     let ids = fixture.packed_ids("ids", packing);
     let tags = fixture.packed_ids("tags", packing);
 
-    let (logits, cache) = network.forward(ids, packing, None);
+    let (logits, cache) = network.forward(Input::words(ids, packing), None);
     case.assert_rows("logits", &logits, F::BOUND);
     let weight = 1.0 / packing.rows() as f64;
-    let (loss, ds) = network.loss(logits, &tags, F::of(weight));
+    let mut grads = network.zeros_like();
+    let (loss, ds) = network.loss(logits, &tags, packing, F::of(weight), &mut grads.network);
     assert!((loss * weight - fixture.number(&format!("{}loss", F::PREFIX))).abs() < F::BOUND);
 
-    let mut grads = network.zeros_like();
     let rows = network.backward(cache, &ds, &mut grads.network);
-    rows.add_to(&mut grads.words.table);
+    rows.words.add_to(&mut grads.words.rows);
     assert_tensors_close(&grads, F::BOUND, |name| case.get(&format!("grad.{}", part(name))));
 }
 
@@ -176,15 +176,15 @@ fn the_whole_network_under_a_relu_agrees_with_keras_with_padding_counted() {
     let ids = fixture.packed_ids("ids", &case.packing);
     let tags = fixture.packed_ids("tags", &case.packing);
 
-    let (scores, cache) = network.forward(ids, &case.packing, None);
+    let (scores, cache) = network.forward(Input::words(ids, &case.packing), None);
     case.assert_rows("outputs", &scores.mapv(|s| s.max(0.0)), f32::BOUND);
-    let (loss, ds) = network.loss(scores, &tags, 1.0 / 20.0);
+    let mut grads = network.zeros_like();
+    let (loss, ds) = network.loss(scores, &tags, &case.packing, 1.0 / 20.0, &mut grads.network);
     let want = fixture.number("loss");
     assert!((loss / 20.0 - want).abs() < f32::BOUND * want, "{loss} / 20 is not {want}");
 
-    let mut grads = network.zeros_like();
     let rows = network.backward(cache, &ds, &mut grads.network);
-    rows.add_to(&mut grads.words.table);
+    rows.words.add_to(&mut grads.words.rows);
     assert_tensors_close(&grads, f32::BOUND, |name| case.get(&format!("grad.{}", part(name))));
 }
 

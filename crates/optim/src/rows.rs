@@ -72,7 +72,11 @@ impl Summer {
 
     /// Shard and row of every gradient, grouped by touched row: those of the u-th stand at
     /// starts[u]..starts[u + 1], in the order of the shards.
-    fn sources<F>(&self, shards: &[&RowGrads<F>], counts: &[u32]) -> (Vec<u32>, Vec<(u32, u32)>) {
+    fn sources<F: Real>(
+        &self,
+        shards: &[&RowGrads<F>],
+        counts: &[u32],
+    ) -> (Vec<u32>, Vec<(u32, u32)>) {
         let mut starts = Vec::with_capacity(counts.len() + 1);
         let mut total = 0;
         for &n in counts {
@@ -83,9 +87,10 @@ impl Summer {
         let mut next = starts.clone();
         let mut sources = vec![(0, 0); total as usize];
         for (s, shard) in shards.iter().enumerate() {
+            let per_row = shard.per_row();
             for (r, &id) in shard.ids.iter().enumerate() {
                 let at = &mut next[self.place[id as usize] as usize - 1];
-                sources[*at as usize] = (s as u32, r as u32);
+                sources[*at as usize] = (s as u32, (r / per_row) as u32);
                 *at += 1;
             }
         }
@@ -213,6 +218,14 @@ mod tests {
         for (u, &id) in sum.ids.iter().enumerate() {
             assert_eq!(sum.rows.row(u), dense.row(id as usize));
         }
+    }
+
+    #[test]
+    fn several_ids_may_share_a_row_of_gradients() {
+        let grads = shard(&[3, 1, 1, 0], array![[1.0, 2.0], [3.0, 4.0]]);
+        let sum = Summer::new(4).sum(&[&grads]);
+        assert_eq!(sum.ids, [3, 1, 0]);
+        assert_eq!(sum.rows, array![[1.0, 2.0], [4.0, 6.0], [3.0, 4.0]]);
     }
 
     #[test]

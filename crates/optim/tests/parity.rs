@@ -8,7 +8,7 @@ mod fixtures;
 
 use fixtures::{Fixture, Precision, assert_close, assert_tensors_close, part, tagger};
 use ndarray::{Array1, ArrayD};
-use nn::tagger::{Head, Network, Tagger};
+use nn::tagger::{Head, Input, Network, Tagger};
 use nn::{Packing, Params};
 use optim::rows::Summer;
 use optim::sum::{clip_factor, squared_norm};
@@ -57,17 +57,19 @@ struct Training<F> {
 impl<F: Real> Training<F> {
     fn new(tagger: Tagger<F>) -> Self {
         let network = Adam::new(&tagger.network);
-        let shape = tagger.words.table.dim();
+        let shape = tagger.words.rows.dim();
         Self { tagger, network, table: RowAdam::new(shape), summer: Summer::new(shape.0) }
     }
 
     /// Step `t`, from 1 → the mean loss and the norm of the gradient, both before the update.
     fn step(&mut self, t: u64, batch: &Batch, recipe: &Recipe) -> (f64, f64) {
         let n = batch.ids.len() as f64;
-        let (scores, cache) = self.tagger.forward(batch.ids.clone(), &batch.packing, None);
-        let (loss, ds) = self.tagger.loss(scores, &batch.tags, F::of(1.0 / n));
+        let (scores, cache) =
+            self.tagger.forward(Input::words(batch.ids.clone(), &batch.packing), None);
         let mut grads = self.tagger.network.zeros_like();
-        let rows = self.tagger.backward(cache, &ds, &mut grads);
+        let weight = F::of(1.0 / n);
+        let (loss, ds) = self.tagger.loss(scores, &batch.tags, &batch.packing, weight, &mut grads);
+        let rows = self.tagger.backward(cache, &ds, &mut grads).words;
         let rows = self.summer.sum(&[&rows]);
 
         let squared = squared_norm(&grads) + rows.squared_norm();
@@ -75,7 +77,7 @@ impl<F: Real> Training<F> {
         let rates = recipe.network.rates(t, recipe.alpha, scale);
         self.network.update(&mut self.tagger.network, &grads, &rates);
         let rates = recipe.table.rates(t, recipe.alpha, scale);
-        let table = &mut self.tagger.words.table;
+        let table = &mut self.tagger.words.rows;
         if recipe.lazy {
             self.table.update_touched(table, &rows, &rates);
         } else {

@@ -20,10 +20,23 @@ pub fn dot<F: Real>(
     b: &ArrayBase<impl Data<Elem = F>, Ix2>,
 ) -> Array2<F> {
     let mut c = scratch::take((a.nrows(), b.ncols()));
-    if fast(&mut c.view_mut(), a.view(), b.view(), Onto::Zero).is_none() {
+    dot_into(&mut c, a, b);
+    c
+}
+
+/// C ← A B: (m, k) · (k, n) into (m, n).
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn dot_into<F: Real>(
+    c: &mut ArrayBase<impl DataMut<Elem = F>, Ix2>,
+    a: &ArrayBase<impl Data<Elem = F>, Ix2>,
+    b: &ArrayBase<impl Data<Elem = F>, Ix2>,
+) {
+    let mut c: ArrayViewMut2<F> = c.view_mut();
+    if fast(&mut c, a.view(), b.view(), Onto::Zero).is_none() {
         general_mat_mul(F::one(), a, b, F::zero(), &mut c);
     }
-    c
 }
 
 /// A B + 1 bᵀ: the bias is added to each row.

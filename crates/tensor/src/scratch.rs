@@ -9,12 +9,15 @@
 
 use std::ops::{Deref, DerefMut};
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2, s};
 
 use crate::Real;
 
 /// More than this many pieces are not kept.
 const MOST: usize = 64;
+
+/// Bytes in a line of the cache.
+const LINE: usize = 64;
 
 /// What one thread has given back.
 #[doc(hidden)]
@@ -49,20 +52,25 @@ impl<F: Real> Pool<F> {
     }
 }
 
-/// An array (rows, columns) whose values are left over from its last use.
+/// An array (rows, columns) whose values are left over from its last use. It begins at a multiple of
+/// 64 bytes, a line of the cache, so that its rows' vectors are read and written in one piece each.
 pub fn take<F: Real>((rows, columns): (usize, usize)) -> Array2<F> {
-    let mut piece = F::with_pool(|pool| pool.take(rows * columns));
+    let n = rows * columns;
+    let piece = Array1::from_vec(F::with_pool(|pool| pool.take(n + LINE / size_of::<F>())));
+    let skip = piece.as_ptr().align_offset(LINE);
+    let aligned = piece.slice_move(s![skip..skip + n]);
+    let mut array = aligned.into_shape_with_order((rows, columns)).expect("n numbers in n places");
     if cfg!(debug_assertions) {
-        piece.fill(F::nan());
+        array.fill(F::nan());
     }
-    Array2::from_shape_vec((rows, columns), piece).expect("as many numbers as places")
+    array
 }
 
 /// An array (rows, columns) of zeros.
-pub fn zeros<F: Real>((rows, columns): (usize, usize)) -> Array2<F> {
-    let mut piece = F::with_pool(|pool| pool.take(rows * columns));
-    piece.fill(F::zero());
-    Array2::from_shape_vec((rows, columns), piece).expect("as many numbers as places")
+pub fn zeros<F: Real>(shape: (usize, usize)) -> Array2<F> {
+    let mut array = take(shape);
+    array.fill(F::zero());
+    array
 }
 
 /// A copy of `array`.
@@ -134,6 +142,7 @@ mod tests {
             assert_eq!(b.as_ptr(), at);
             let c = take::<f64>((5, 20));
             assert_ne!(c.as_ptr(), at);
+            assert!([at, c.as_ptr()].map(|p| p.addr() % 64) == [0, 0]);
         })
         .join()
         .unwrap();

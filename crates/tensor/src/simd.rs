@@ -1,6 +1,6 @@
 //! Which vector instructions the `f32` kernels use: found at run time, never by build flags.
 //!
-//! The environment variable `LONGHAND_SIMD` (`portable`, `avx2`, `avx512`) asks for a level lower than
+//! The environment variable `LONGHAND_SIMD` (`portable`, `neon`, `avx2`, `avx512`) asks for a level lower than
 //! the best one, to compare them or to reproduce a result of another machine. Results of one level are
 //! the same on every machine; between levels they differ by rounding.
 
@@ -8,14 +8,18 @@ use std::cell::Cell;
 use std::fmt;
 use std::sync::OnceLock;
 
+use crate::kernels;
+
 /// Name of the environment variable that chooses a level.
 pub const VARIABLE: &str = "LONGHAND_SIMD";
 
 /// A set of vector instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
-    /// What the compiler makes of plain Rust for the target: SSE2 on x86-64, NEON on AArch64.
+    /// What the compiler makes of plain Rust, without kernels.
     Portable,
+    /// NEON, on AArch64: 4 numbers at a time.
+    Neon,
     /// AVX2 with fused multiply-add: 8 numbers at a time.
     Avx2,
     /// AVX-512 (F, VL, DQ, BW) with fused multiply-add: 16 numbers at a time.
@@ -24,12 +28,13 @@ pub enum Level {
 
 impl Level {
     /// All levels, from the plainest up.
-    pub const ALL: [Level; 3] = [Level::Portable, Level::Avx2, Level::Avx512];
+    pub const ALL: [Level; 4] = [Level::Portable, Level::Neon, Level::Avx2, Level::Avx512];
 
     /// Its name, as `LONGHAND_SIMD` takes it.
     pub fn name(self) -> &'static str {
         match self {
             Level::Portable => "portable",
+            Level::Neon => "neon",
             Level::Avx2 => "avx2",
             Level::Avx512 => "avx512",
         }
@@ -47,6 +52,7 @@ impl Level {
         };
         match self {
             Level::Portable => true,
+            Level::Neon => false,
             Level::Avx2 => avx2(),
             Level::Avx512 => avx2() && avx512(),
         }
@@ -55,7 +61,11 @@ impl Level {
     /// Whether this processor runs it.
     #[cfg(not(target_arch = "x86_64"))]
     pub fn is_available(self) -> bool {
-        self == Level::Portable
+        match self {
+            Level::Portable => true,
+            Level::Neon => cfg!(target_arch = "aarch64"),
+            Level::Avx2 | Level::Avx512 => false,
+        }
     }
 
     /// The levels that this processor runs, from the plainest up.
@@ -151,6 +161,19 @@ pub fn with_level<R>(level: Level, f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// Does `rounds` rounds of multiply-adds on registers, as fast as this thread's processor can at the level
+/// in force, and gives their number of floating-point operations: timed, it is the peak that the speed of
+/// other work can be held against. None at the portable level.
+pub fn multiply_adds(rounds: u64) -> Option<u64> {
+    let level = level();
+    if !kernels::has_kernels(level) {
+        return None;
+    }
+    let mut done = 0;
+    kernels::run(level, kernels::peak::Peak { rounds, done: &mut done });
+    Some(done)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,7 +191,7 @@ mod tests {
         let error = choose(Some("sse9")).unwrap_err().to_string();
         assert_eq!(
             error,
-            "LONGHAND_SIMD=sse9 names no set of instructions; there are: portable, avx2, avx512"
+            "LONGHAND_SIMD=sse9 names no set of instructions; there are: portable, neon, avx2, avx512"
         );
     }
 

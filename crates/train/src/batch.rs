@@ -5,6 +5,7 @@
 //! threads.
 
 use nn::Packing;
+use nn::tagger::Input;
 use tensor::random::{Purpose, Stream};
 
 use crate::dataset::Dataset;
@@ -12,12 +13,8 @@ use crate::dataset::Dataset;
 /// Sentences packed side by side, ready for the network.
 #[derive(Clone, Debug)]
 pub struct Shard {
-    /// Layout of the rows.
-    pub packing: Packing,
-    /// Number in the corpus of each sentence, in the packing's order.
-    pub sentences: Vec<u32>,
-    /// (N) word ids.
-    pub words: Vec<u32>,
+    /// What the network reads, with the layout of the rows.
+    pub input: Input<f32>,
     /// (N) tag ids.
     pub tags: Vec<u32>,
 }
@@ -69,11 +66,13 @@ pub fn deal(sentences: &[u32], length: impl Fn(u32) -> usize) -> Vec<Vec<u32>> {
     shards
 }
 
-/// How rare words are hidden while training; see [`Shard::new`].
+/// How words are hidden while training; see [`Shard::new`].
 #[derive(Clone, Copy, Debug)]
 pub struct Hiding {
     /// Chance that a word seen once in training is read as `<unk>`.
-    pub chance: f64,
+    pub rare: f64,
+    /// Chance that any word is.
+    pub any: f64,
     /// Seed of the run.
     pub seed: u64,
     /// The epoch.
@@ -81,30 +80,32 @@ pub struct Hiding {
 }
 
 impl Shard {
-    /// Packs `sentences`, which must come longest first. With `hiding`, words seen once are replaced by
-    /// `<unk>` at random, so that its row is trained on what it stands for.
-    pub fn new(dataset: &Dataset, sentences: Vec<u32>, hiding: Option<Hiding>) -> Self {
-        let lengths: Vec<usize> = sentences.iter().map(|&i| dataset.positions(i)).collect();
-        let packing = Packing::new(lengths);
-        let mut words = vec![0; packing.rows()];
+    /// Packs `sentences`, which must come longest first, for training. Words are replaced by `<unk>` at
+    /// random, so that its row is trained on what it stands for.
+    pub fn new(dataset: &Dataset, sentences: &[u32], hiding: Hiding) -> Self {
+        let words: Vec<_> = sentences.iter().map(|&i| dataset.positions_of(i)).collect();
+        let words: Vec<&[u32]> = words.iter().map(|w| &w[..]).collect();
+        let packing = Packing::new(words.iter().map(|w| w.len()).collect());
+        let mut stream = Stream::new(hiding.seed, Purpose::Unknown, hiding.epoch, 0);
+        let hidden = |r: usize, t: usize| {
+            if t == 0 {
+                stream = Stream::new(hiding.seed, Purpose::Unknown, hiding.epoch, sentences[r]);
+            }
+            let draw = f64::from(stream.unit());
+            draw < if dataset.is_rare(words[r][t]) {
+                hiding.rare.max(hiding.any)
+            } else {
+                hiding.any
+            }
+        };
+        let input = dataset.lexicon.input(&words, &packing, hidden);
         let mut tags = vec![0; packing.rows()];
         for (r, &i) in sentences.iter().enumerate() {
-            let mut draws =
-                hiding.map(|h| (h.chance, Stream::new(h.seed, Purpose::Unknown, h.epoch, i)));
-            for t in 0..packing.lengths()[r] {
-                let mut word = dataset.word(i, t);
-                if let Some((chance, stream)) = &mut draws
-                    && dataset.is_rare(word)
-                    && f64::from(stream.unit()) < *chance
-                {
-                    word = data::UNK;
-                }
-                let row = packing.row(r, t);
-                words[row] = word;
-                tags[row] = dataset.tag(i, t);
+            for t in 0..words[r].len() {
+                tags[packing.row(r, t)] = dataset.tag(i, t);
             }
         }
-        Self { packing, sentences, words, tags }
+        Self { input, tags }
     }
 }
 

@@ -22,15 +22,15 @@ struct Meta {
 }
 
 /// A table's moment as [`Params`], so that it travels like the other tensors.
-struct Table<'a>(&'a mut ndarray::Array2<f32>);
+struct Table<'a>(&'static str, &'a mut ndarray::Array2<f32>);
 
 impl Params<f32> for Table<'_> {
     fn tensors(&self) -> Vec<(String, ArrayViewD<'_, f32>)> {
-        vec![("words.table".into(), self.0.view().into_dyn())]
+        vec![(self.0.into(), self.1.view().into_dyn())]
     }
 
     fn tensors_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, f32>)> {
-        vec![("words.table".into(), self.0.view_mut().into_dyn())]
+        vec![(self.0.into(), self.1.view_mut().into_dyn())]
     }
 }
 
@@ -50,8 +50,12 @@ impl Trainer {
         let mut tensors = named_tensors("w.", &self.tagger);
         tensors.extend(named_tensors("m.", &self.adam.m));
         tensors.extend(named_tensors("v.", &self.adam.v));
-        tensors.extend(named_tensors("m.", &Table(&mut self.row_adam.m)));
-        tensors.extend(named_tensors("v.", &Table(&mut self.row_adam.v)));
+        for (prefix, table) in self.moments() {
+            tensors.extend(named_tensors(prefix, &table));
+        }
+        if let Some(average) = &self.average {
+            tensors.extend(named_tensors("a.", average));
+        }
         let meta = serde_json::to_string(&meta).expect("plain values");
         write_atomically(path, &serialize(tensors, meta))
     }
@@ -79,11 +83,26 @@ impl Trainer {
         read_tensors("w.", &mut self.tagger, &tensors, path)?;
         read_tensors("m.", &mut self.adam.m, &tensors, path)?;
         read_tensors("v.", &mut self.adam.v, &tensors, path)?;
-        read_tensors("m.", &mut Table(&mut self.row_adam.m), &tensors, path)?;
-        read_tensors("v.", &mut Table(&mut self.row_adam.v), &tensors, path)?;
+        for (prefix, mut table) in self.moments() {
+            read_tensors(prefix, &mut table, &tensors, path)?;
+        }
+        if let Some(average) = &mut self.average {
+            read_tensors("a.", average, &tensors, path)?;
+        }
         self.position = meta.position;
         self.history = meta.history;
         Ok(())
+    }
+
+    /// Both moments of each table.
+    fn moments(&mut self) -> Vec<(&'static str, Table<'_>)> {
+        let tables = [("words", Some(&mut self.words)), ("wide", self.wide.as_mut())];
+        let moments = tables.into_iter().filter_map(|(name, t)| Some((name, &mut t?.adam)));
+        moments
+            .flat_map(|(name, adam)| {
+                [("m.", Table(name, &mut adam.m)), ("v.", Table(name, &mut adam.v))]
+            })
+            .collect()
     }
 
     /// The configuration but for what changes no result.
@@ -95,7 +114,7 @@ impl Trainer {
         use sha2::{Digest, Sha256};
         let mut hash = Sha256::new();
         let d = &self.dataset;
-        hash.update(serde_json::to_vec(&(&d.vocab, &d.tags, &d.split)).expect("plain values"));
+        hash.update(serde_json::to_vec(&(&d.code, &d.tags, &d.split)).expect("plain values"));
         for part in [&d.split.train, &d.split.dev] {
             for &i in part {
                 let ids = d.words(i).iter().chain(d.gold(i));

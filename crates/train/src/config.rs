@@ -7,19 +7,24 @@
 use std::path::Path;
 
 use data::split::Split;
-use data::{Error, Result};
-use nn::tagger::{Head, LayerKind, LayerSpec, Spec};
+use data::{Error, Result, Scheme, TagSet};
+
+use nn::crf::Allowed;
+use nn::tagger::{CharKind, CharSpec, Head, LayerKind, LayerSpec, Spec, WideSpec};
 use optim::{AdamKind, AdamSettings, Schedule, Shape};
 use serde::{Deserialize, Serialize};
 
+use crate::lexicon::WordCode;
+
 /// Names of the presets and their texts; the first is the default.
-pub const PRESETS: [(&str, &str); 2] = [
+pub const PRESETS: [(&str, &str); 3] = [
+    ("fast", include_str!("../presets/fast.toml")),
     ("repaired", include_str!("../presets/repaired.toml")),
     ("tutorial", include_str!("../presets/tutorial.toml")),
 ];
 
 /// Everything that a training run depends on besides its data. What each key means is said in
-/// `presets/repaired.toml`.
+/// `presets/fast.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[allow(missing_docs)] // one source of meanings: the preset
@@ -29,16 +34,25 @@ pub struct Config {
     pub lower: bool,
     pub min_count: u32,
     pub unknown: f64,
+    pub word_dropout: f64,
     pub pad: bool,
     pub split: String,
     pub keep_duplicates: bool,
     pub dev_from_train: f64,
     pub embedding: usize,
+    pub affix_rows: u32,
+    pub chars: CharsName,
+    pub char_embedding: usize,
+    pub char_features: usize,
     pub encoder: Vec<String>,
     pub dropout: Vec<f64>,
     pub recurrent_dropout: Vec<f64>,
     pub dense_dropout: f64,
+    pub wide_rows: u32,
+    pub wide_dropout: f64,
     pub head: HeadName,
+    pub rules: bool,
+    pub inside: InsideName,
     pub epochs: u32,
     pub batch: usize,
     pub bucket: usize,
@@ -51,6 +65,9 @@ pub struct Config {
     pub warmup: f64,
     pub schedule: ScheduleName,
     pub clip: f64,
+    pub weight_decay: f64,
+    pub average: f64,
+    pub patience: u32,
     pub keep: Keep,
     pub seed: u64,
     pub threads: usize,
@@ -72,7 +89,15 @@ names!(
 );
 names!(
     /// See [`Head`].
-    HeadName { Softmax, KerasRelu }
+    HeadName { Softmax, KerasRelu, Crf }
+);
+names!(
+    /// See [`CharKind`]; `None` reads no letters.
+    CharsName { None, Cnn, Lstm }
+);
+names!(
+    /// The tag scheme that the network learns; `Same` is that of the data.
+    InsideName { Same, Iob2, Iobes, Bilou }
 );
 names!(
     /// See [`Shape`].
@@ -166,16 +191,25 @@ impl Config {
         for (key, rates) in
             [("dropout", &self.dropout), ("recurrent-dropout", &self.recurrent_dropout)]
         {
-            if rates.len() != layers.len() {
+            if rates.len() != 1 && rates.len() != layers.len() {
                 let (n, m) = (rates.len(), layers.len());
-                return fail(format!("{key} has {n} rates, the encoder has {m} layers"));
+                return fail(format!(
+                    "{key} has {n} rates, the encoder has {m} layers: give one for all or one each"
+                ));
             }
             rates.iter().try_for_each(|&p| share(key, p))?;
         }
         share("dense-dropout", self.dense_dropout)?;
+        share("wide-dropout", self.wide_dropout)?;
+        share("average", self.average)?;
+        if self.chars == CharsName::Lstm && self.char_features % 2 == 1 {
+            return fail("char-features must be even for chars = \"lstm\"".into());
+        }
         share("dev-from-train", self.dev_from_train)?;
         for (key, n) in [
             ("embedding", self.embedding),
+            ("char-embedding", self.char_embedding),
+            ("char-features", self.char_features),
             ("batch", self.batch),
             ("bucket", self.bucket),
             ("epochs", self.epochs as usize),
@@ -186,6 +220,8 @@ impl Config {
         }
         for (key, v, top) in [
             ("unknown", self.unknown, 1.0),
+            ("word-dropout", self.word_dropout, 1.0),
+            ("weight-decay", self.weight_decay, 1.0),
             ("warmup", self.warmup, 1.0),
             ("beta1", self.beta1, 1.0),
             ("beta2", self.beta2, 1.0),
@@ -214,7 +250,10 @@ impl Config {
                 _ => return None,
             };
             let n_hidden = width.parse().ok().filter(|&n| n > 0)?;
-            let rate = |rates: &[f64]| rates.get(l).copied().unwrap_or(0.0);
+            let rate = |rates: &[f64]| match rates {
+                [one] => *one,
+                each => each.get(l).copied().unwrap_or(0.0),
+            };
             let dropout = rate(&self.dropout);
             let recurrent_dropout = rate(&self.recurrent_dropout);
             Some(LayerSpec { kind, n_hidden, dropout, recurrent_dropout })
@@ -238,23 +277,49 @@ impl Config {
         Split::parse_fractions(&self.split)
     }
 
-    /// The network for this many words and tags.
+    /// The network for these words and tags.
     ///
     /// # Errors
     /// As [`Config::layers`].
-    pub fn spec(&self, words: usize, tags: usize) -> Result<Spec> {
-        let head = match self.head {
-            HeadName::Softmax => Head::Softmax,
-            HeadName::KerasRelu => Head::KerasRelu,
+    pub fn spec(&self, code: &WordCode, tags: &TagSet) -> Result<Spec> {
+        let kind = match self.chars {
+            CharsName::None => None,
+            CharsName::Cnn => Some(CharKind::Cnn),
+            CharsName::Lstm => Some(CharKind::Lstm),
         };
+        let chars = kind.map(|kind| CharSpec {
+            kind,
+            n_chars: code.alphabet.len() + 1,
+            n_in: self.char_embedding,
+            n_out: self.char_features,
+        });
+        let wide = WideSpec { rows: self.wide_rows as usize, dropout: self.wide_dropout };
         Ok(Spec {
-            words,
+            tables: code.tables(),
             embedding: self.embedding,
+            vectors: None,
+            chars,
             encoder: self.layers()?,
             dense_dropout: self.dense_dropout,
-            tags,
-            head,
+            wide: (self.wide_rows > 0).then_some(wide),
+            tags: tags.len(),
+            head: match self.head {
+                HeadName::Softmax => Head::Softmax,
+                HeadName::KerasRelu => Head::KerasRelu,
+                HeadName::Crf => Head::Crf,
+            },
+            rules: self.rules.then(|| rules(tags)),
         })
+    }
+
+    /// The tag scheme that the network learns for data in `scheme`.
+    pub fn inside(&self, scheme: Scheme) -> Scheme {
+        match self.inside {
+            InsideName::Same => scheme,
+            InsideName::Iob2 => Scheme::Iob2,
+            InsideName::Iobes => Scheme::Iobes,
+            InsideName::Bilou => Scheme::Bilou,
+        }
     }
 
     /// Adam's settings.
@@ -275,6 +340,18 @@ impl Config {
             ScheduleName::Cosine => Shape::Cosine,
         };
         Schedule { warmup: self.warmup, shape }
+    }
+}
+
+/// Which tags may start, follow each other, and end a sentence.
+fn rules(tags: &TagSet) -> Allowed {
+    let ids = || 0..tags.len() as u32;
+    Allowed {
+        start: ids().map(|to| tags.allows(None, Some(to))).collect(),
+        end: ids().map(|from| tags.allows(Some(from), None)).collect(),
+        transitions: ids()
+            .flat_map(|from| ids().map(move |to| tags.allows(Some(from), Some(to))))
+            .collect(),
     }
 }
 
@@ -367,7 +444,7 @@ mod tests {
     fn flags_go_over_the_file_and_the_file_over_the_preset() {
         let file = (Path::new("my.toml"), "epochs = 3\nlearning-rate = 1\n");
         let set = flags(&[("epochs", "7"), ("dropout", "0.1,0.3"), ("head", "keras-relu")]);
-        let c = Config::resolve(None, Some(file), &set).unwrap();
+        let c = Config::resolve(Some("repaired"), Some(file), &set).unwrap();
         assert_eq!((c.epochs, c.learning_rate, c.batch), (7, 1.0, 32));
         assert_eq!((c.dropout, c.head), (vec![0.1, 0.3], HeadName::KerasRelu));
     }
@@ -383,7 +460,7 @@ mod tests {
     fn mistakes_name_the_place_and_the_nearest_key() {
         let fail = |text: &str, set: &[(&str, &str)]| {
             let file = Some((Path::new("my.toml"), text));
-            Config::resolve(None, file, &flags(set)).unwrap_err().to_string()
+            Config::resolve(Some("repaired"), file, &flags(set)).unwrap_err().to_string()
         };
         let text = fail("epochs = 3\nlerning-rate = 1\n", &[]);
         assert!(text.contains("my.toml:2") && text.contains("`learning-rate`?"), "{text}");
@@ -391,8 +468,8 @@ mod tests {
         assert!(text.contains("my.toml:1:"), "{text}");
         let text = fail("", &[("batch", "many")]);
         assert!(text.contains("batch = \"many\""), "{text}");
-        let text = fail("", &[("dropout", "0.5")]);
-        assert!(text.contains("dropout has 1 rates, the encoder has 2 layers"), "{text}");
+        let text = fail("", &[("dropout", "0.5,0.1,0.1")]);
+        assert!(text.contains("dropout has 3 rates, the encoder has 2 layers"), "{text}");
         let text = fail("", &[("encoder", "bilstm:64,gru:3")]);
         assert!(text.contains("`gru:3` is not a layer"), "{text}");
         let text = fail("", &[("split", "80;20")]);

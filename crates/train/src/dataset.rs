@@ -1,38 +1,43 @@
 //! A corpus as ids: vocabulary and tags of the training part, the three parts, every token as numbers.
 
-use data::split::Split;
-use data::{Corpus, Error, Result, Scheme, TagSet, Vocab, Warning};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
-use crate::config::{Config, VocabularyFrom};
+use data::split::Split;
+use data::{Corpus, Error, Result, Scheme, TagSet, UNK, Vocab, Warning};
+
+use crate::config::{CharsName, Config, VocabularyFrom};
+use crate::lexicon::{Lexicon, WordCode};
 
 /// Everything of a corpus that training reads.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// Words with a row of their own.
-    pub vocab: Vocab,
+    /// How words become rows.
+    pub code: WordCode,
+    /// The corpus's words, and behind them the word that padding is made of.
+    pub lexicon: Lexicon,
     /// Tags that can be given.
     pub tags: TagSet,
+    /// Tag scheme of the data, which may be another than that of `tags`.
+    pub scheme: Scheme,
     /// Sentence numbers of the parts.
     pub split: Split,
-    /// Ids of all tokens, sentence after sentence.
+    /// Numbers in the lexicon of all tokens, sentence after sentence.
     words: Vec<u32>,
     /// Tag ids of all tokens; `NO_TAG` for one that train lacks.
     gold: Vec<u32>,
     /// First token of each sentence, and at the end the number of tokens.
     starts: Vec<usize>,
-    /// By word id: seen once in the training part.
+    /// By number in the lexicon: seen once in the training part.
     rare: Vec<bool>,
+    /// Number in the lexicon of the word that padding is made of.
+    pad_word: u32,
     /// Every sentence is filled up to this many tokens with the last word, tagged `O`.
     pad_to: Option<usize>,
 }
 
 /// The id of a tag that the training part lacks: no prediction equals it.
 pub const NO_TAG: u32 = u32::MAX;
-
-/// The tutorial fills up with its last word; here the last id is that of the rarest one.
-fn pad_word(vocab: &Vocab) -> u32 {
-    vocab.len() as u32 - 1
-}
 
 impl Dataset {
     /// Reads off vocabulary and tags from the training part and turns every token into ids.
@@ -62,24 +67,60 @@ impl Dataset {
             VocabularyFrom::All => &everything,
         };
         let vocab = Vocab::build(corpus, from, config.min_count, config.lower);
-        let tags = TagSet::build(corpus, &split.train, scheme)?;
+        let inside = config.inside(scheme);
+        let converted;
+        let corpus = if inside == scheme {
+            corpus
+        } else {
+            let mut other = corpus.clone();
+            data::scheme::convert_corpus(&mut other, scheme, inside)?;
+            converted = other;
+            &converted
+        };
+        let tags = TagSet::build(corpus, &split.train, inside)?;
         let mut warnings = Vec::new();
         for (part, sentences) in [("dev", &split.dev), ("test", &split.test)] {
             warnings.extend(tags.check(corpus, sentences, part, allow_new_labels)?);
         }
 
-        let word_table = vocab.table(&corpus.words);
+        let code = WordCode {
+            affix_rows: config.affix_rows,
+            wide_rows: config.wide_rows,
+            alphabet: match config.chars {
+                CharsName::None => Vec::new(),
+                _ => alphabet(&vocab),
+            },
+            vocab,
+        };
+        // The tutorial fills up with its last word; here the last is the rarest one.
+        let last = code.vocab.word(code.vocab.len() as u32 - 1);
+        let lexicon = Lexicon::new(corpus.words.iter().chain([last]), &code);
+        let pad_word = corpus.words.len() as u32;
+        let rare = (0..=pad_word).map(|w| code.vocab.count(lexicon.id(w)) == 1);
+        let rare = rare.enumerate().map(|(w, once)| once && lexicon.id(w as u32) != UNK).collect();
         let tag_table = tags.table(&corpus.tags);
-        let words = corpus.word_ids().iter().map(|&w| word_table[w as usize]).collect();
         let gold =
             corpus.tag_ids().iter().map(|&t| tag_table[t as usize].unwrap_or(NO_TAG)).collect();
-        let rare = vocab.counts().iter().map(|&n| n == 1).collect();
         let starts = (0..corpus.len())
             .map(|i| corpus.sentence(i).tokens().start)
             .chain([corpus.n_tokens()])
             .collect();
+        let words = corpus.word_ids().to_vec();
         let pad_to = config.pad.then(|| corpus.longest());
-        Ok((Self { vocab, tags, split, words, gold, starts, rare, pad_to }, warnings))
+        let dataset = Self {
+            code,
+            lexicon,
+            tags,
+            scheme,
+            split,
+            words,
+            gold,
+            starts,
+            rare,
+            pad_word,
+            pad_to,
+        };
+        Ok((dataset, warnings))
     }
 
     /// Number of positions that training sees in sentence `i`: its tokens, and its padding if any.
@@ -92,12 +133,15 @@ impl Dataset {
         self.starts[i as usize + 1] - self.starts[i as usize]
     }
 
-    /// Word id at position `t` of sentence `i`, padding included.
-    pub fn word(&self, i: u32, t: usize) -> u32 {
-        if t < self.tokens(i) {
-            self.words[self.starts[i as usize] + t]
-        } else {
-            pad_word(&self.vocab)
+    /// Word numbers of sentence `i`, padding included.
+    pub fn positions_of(&self, i: u32) -> Cow<'_, [u32]> {
+        match self.pad_to {
+            Some(n) if n > self.tokens(i) => {
+                let mut words = self.words(i).to_vec();
+                words.resize(n, self.pad_word);
+                Cow::Owned(words)
+            }
+            _ => Cow::Borrowed(self.words(i)),
         }
     }
 
@@ -106,7 +150,7 @@ impl Dataset {
         if t < self.tokens(i) { self.gold[self.starts[i as usize] + t] } else { 0 }
     }
 
-    /// Word ids of sentence `i`, without padding.
+    /// Word numbers of sentence `i`, without padding.
     pub fn words(&self, i: u32) -> &[u32] {
         &self.words[self.starts[i as usize]..self.starts[i as usize + 1]]
     }
@@ -126,15 +170,21 @@ impl Dataset {
         self.pad_to
     }
 
-    /// The word that padding is made of.
+    /// Number of the word that padding is made of.
     pub fn pad_word(&self) -> u32 {
-        pad_word(&self.vocab)
+        self.pad_word
     }
 
     /// Number of tokens of these sentences.
     pub fn count_tokens(&self, sentences: &[u32]) -> usize {
         sentences.iter().map(|&i| self.tokens(i)).sum()
     }
+}
+
+/// The characters of all known words, in the order of their code points.
+fn alphabet(vocab: &Vocab) -> Vec<char> {
+    let letters: BTreeSet<char> = vocab.words().skip(1).flat_map(str::chars).collect();
+    letters.into_iter().collect()
 }
 
 #[cfg(test)]
@@ -151,17 +201,22 @@ mod tests {
 
     fn dataset(set: &[(&str, &str)]) -> Dataset {
         let flags: Vec<_> = set.iter().map(|&(k, v)| (k.into(), v.into())).collect();
-        let config = Config::resolve(None, None, &flags).unwrap();
+        let config = Config::resolve(Some("repaired"), None, &flags).unwrap();
         let split = Split { train: vec![0, 1], dev: vec![2], test: vec![] };
         Dataset::new(&corpus(), split, &config, Scheme::Iob2, false).unwrap().0
+    }
+
+    fn ids(d: &Dataset, i: u32) -> Vec<u32> {
+        d.positions_of(i).iter().map(|&w| d.lexicon.id(w)).collect()
     }
 
     #[test]
     fn words_that_only_dev_holds_are_unknown_and_words_seen_once_are_rare() {
         let d = dataset(&[]);
-        assert_eq!(d.words(2), [0, d.vocab.id("saw"), d.vocab.id("Ann")]);
-        assert!(d.is_rare(d.vocab.id("saw")) && !d.is_rare(d.vocab.id("Ann")));
-        assert!(!d.is_rare(0));
+        let vocab = &d.code.vocab;
+        assert_eq!(ids(&d, 2), [0, vocab.id("saw"), vocab.id("Ann")]);
+        let [bob, saw, ann] = [0, 1, 2].map(|t| d.is_rare(d.words(2)[t]));
+        assert!(saw && !ann && !bob);
         assert_eq!((d.positions(1), d.tokens(1)), (2, 2));
     }
 
@@ -169,7 +224,8 @@ mod tests {
     fn padding_is_the_last_word_tagged_o() {
         let d = dataset(&[("pad", "true"), ("vocabulary", "all")]);
         assert_eq!((d.positions(1), d.tokens(1)), (3, 2));
-        assert_eq!((d.word(1, 2), d.tag(1, 2)), (d.pad_word(), 0));
-        assert_ne!(d.words(2)[0], 0); // Bob is known, against all rules
+        assert_eq!(ids(&d, 1)[2] as usize, d.code.vocab.len() - 1);
+        assert_eq!(d.tag(1, 2), 0);
+        assert_ne!(ids(&d, 2)[0], 0); // Bob is known, against all rules
     }
 }

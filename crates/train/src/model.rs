@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 
-use data::{Error, Result, TagSet, Vocab};
+use data::{Error, Interner, Result, Scheme, TagSet};
 use nn::Params;
 use nn::tagger::Tagger;
 use safetensors::SafeTensors;
@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::Config;
 use crate::files::write_atomically;
+use crate::lexicon::{Lexicon, WordCode};
 use crate::tagging::{self, Padding};
 
 /// Number of the file format; a file with another one is refused.
@@ -60,12 +61,14 @@ pub struct DataFile {
 pub struct Model {
     /// How it was trained; `threads` is 0.
     pub config: Config,
-    /// Words.
-    pub vocab: Vocab,
-    /// Tags.
+    /// How words become rows of tables.
+    pub code: WordCode,
+    /// Tags that the network gives.
     pub tags: TagSet,
-    /// How its training sentences were filled up, if they were.
-    pub padding: Option<Padding>,
+    /// Tag scheme of the data that it was trained on, which it answers in.
+    pub scheme: Scheme,
+    /// Positions that its training sentences were filled up to, if they were.
+    pub pad_to: Option<usize>,
     /// Weights.
     pub tagger: Tagger<f32>,
     /// Where it comes from.
@@ -77,23 +80,39 @@ pub struct Model {
 struct Meta {
     format: u32,
     config: String,
-    vocab: Vocab,
+    code: WordCode,
     tags: TagSet,
+    scheme: String,
     pad_to: Option<usize>,
-    pad_word: Option<u32>,
     provenance: Provenance,
 }
 
 impl Model {
-    /// Tags of each sentence, given as its words.
-    pub fn tag<W: AsRef<str>>(&self, sentences: &[impl AsRef<[W]>]) -> Vec<Vec<&str>> {
-        let ids: Vec<Vec<u32>> = sentences
+    /// Tags of each sentence, given as its words, in the scheme of the training data.
+    pub fn tag<W: AsRef<str>>(&self, sentences: &[impl AsRef<[W]>]) -> Vec<Vec<String>> {
+        let mut words = Interner::new();
+        // Padding is the last word of the vocabulary, here number 0.
+        words.intern(self.code.vocab.word(self.code.vocab.len() as u32 - 1));
+        let numbers: Vec<Vec<u32>> = sentences
             .iter()
-            .map(|s| s.as_ref().iter().map(|w| self.vocab.id(w.as_ref())).collect())
+            .map(|s| s.as_ref().iter().map(|w| words.intern(w.as_ref())).collect())
             .collect();
-        let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
-        let tags = tagging::tag(&self.tagger, &ids, self.padding);
-        tags.into_iter().map(|s| s.into_iter().map(|t| self.tags.tag(t)).collect()).collect()
+        let numbers: Vec<&[u32]> = numbers.iter().map(Vec::as_slice).collect();
+        let lexicon = Lexicon::new(words.iter(), &self.code);
+        let padding = self.pad_to.map(|length| Padding { length, word: 0 });
+        let tags = tagging::tag(&self.tagger, &lexicon, &numbers, padding);
+        tags.iter().map(|ids| self.outside(ids)).collect()
+    }
+
+    /// Tag ids of a sentence as tags in the scheme of the training data.
+    pub fn outside(&self, ids: &[u32]) -> Vec<String> {
+        let tags: Vec<&str> = ids.iter().map(|&t| self.tags.tag(t)).collect();
+        if self.scheme == self.tags.scheme() {
+            return tags.into_iter().map(str::to_owned).collect();
+        }
+        // Without rules a network may give tags that do not convert; what they mean leniently does.
+        let spans = data::scheme::spans_leniently(&tags);
+        data::scheme::encode(&spans, tags.len(), self.scheme)
     }
 
     /// SHA-256 over the names, shapes and values of all weights.
@@ -106,10 +125,10 @@ impl Model {
         let meta = Meta {
             format: FORMAT,
             config: Config { threads: 0, ..self.config.clone() }.to_toml(),
-            vocab: self.vocab.clone(),
+            code: self.code.clone(),
             tags: self.tags.clone(),
-            pad_to: self.padding.map(|p| p.length),
-            pad_word: self.padding.map(|p| p.word),
+            scheme: self.scheme.name().into(),
+            pad_to: self.pad_to,
             provenance: self.provenance.clone(),
         };
         let meta = serde_json::to_string(&meta).expect("plain values");
@@ -139,14 +158,14 @@ impl Model {
         let meta: Meta = serde_json::from_str(&meta)
             .map_err(|e| bad(format!("its description does not read: {e}")))?;
         let config = Config::from_toml(&meta.config)?;
-        let mut tagger = Tagger::new(config.spec(meta.vocab.len(), meta.tags.len())?, 0);
+        let mut tagger = Tagger::new(config.spec(&meta.code, &meta.tags)?, 0);
         read_tensors("", &mut tagger, &tensors, path)?;
-        let padding = meta.pad_to.zip(meta.pad_word);
         Ok(Self {
             config,
-            vocab: meta.vocab,
+            code: meta.code,
             tags: meta.tags,
-            padding: padding.map(|(length, word)| Padding { length, word }),
+            scheme: Scheme::parse(&meta.scheme)?,
+            pad_to: meta.pad_to,
             tagger,
             provenance: meta.provenance,
         })

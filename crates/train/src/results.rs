@@ -36,7 +36,7 @@ pub fn floors(trainer: &Trainer, corpus: &Corpus, part: &[u32]) -> Option<Floors
     };
     let train: Vec<_> = trainer.dataset().split.train.iter().map(words_and_tags).collect();
     let floor = MostFrequentTag::fit(train.iter().map(|(w, t)| (&w[..], &t[..])));
-    let rule = Rule::Strict(trainer.dataset().tags.scheme());
+    let rule = Rule::Strict(trainer.dataset().scheme);
     let [mut frequent, mut nothing] = [(); 2].map(|()| Scorer::new(rule));
     for i in part {
         let (words, gold) = words_and_tags(i);
@@ -58,7 +58,8 @@ pub fn score_parts(trainer: &Trainer, model: &Model, corpus: &Corpus) -> [Option
 
 fn predict(trainer: &Trainer, model: &Model, part: &[u32]) -> Vec<Vec<u32>> {
     let words: Vec<&[u32]> = part.iter().map(|&i| trainer.dataset().words(i)).collect();
-    crate::tagging::tag(&model.tagger, &words, model.padding)
+    let lexicon = &trainer.dataset().lexicon;
+    crate::tagging::tag(&model.tagger, lexicon, &words, trainer.padding())
 }
 
 /// The test part as token, gold tag and predicted tag, a blank line after each sentence: conlleval
@@ -68,10 +69,10 @@ pub fn test_conll(trainer: &Trainer, model: &Model, corpus: &Corpus) -> String {
     let mut text = String::new();
     for (&i, tags) in test.iter().zip(predict(trainer, model, test)) {
         let s = corpus.sentence(i as usize);
-        for ((word, gold), tag) in s.words().zip(s.tags()).zip(tags) {
+        for ((word, gold), tag) in s.words().zip(s.tags()).zip(model.outside(&tags)) {
             // A blank inside a word would make two columns of it.
             let word = word.replace(char::is_whitespace, "_");
-            text += &format!("{word} {gold} {}\n", model.tags.tag(tag));
+            text += &format!("{word} {gold} {tag}\n");
         }
         text.push('\n');
     }

@@ -190,10 +190,11 @@ impl Trainer {
     pub fn model(&self, provenance: &Provenance, record: &EpochRecord) -> Model {
         Model {
             config: crate::Config { threads: 0, ..self.config().clone() },
-            vocab: self.dataset().vocab.clone(),
+            code: self.dataset().code.clone(),
             tags: self.dataset().tags.clone(),
-            padding: self.padding(),
-            tagger: self.tagger().clone(),
+            scheme: self.dataset().scheme,
+            pad_to: self.dataset().pad_to(),
+            tagger: self.best_guess().clone(),
             provenance: Provenance {
                 epoch: record.epoch,
                 dev_f1: record.dev.map(|d| d.f1),

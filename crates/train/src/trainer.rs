@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use data::{Error, Result};
 use eval::{Rule, Scorer, Scores};
+use ndarray::Array2;
 use nn::embedding::RowGrads;
-use nn::tagger::{Network, Tagger};
+use nn::tagger::{Network, TableGrads, Tagger};
 use nn::{Params, dropout::Noise};
 use optim::rows::Summer;
 use optim::sum::{clip_factor, squared_norm, sum_tree};
@@ -120,13 +121,30 @@ pub struct Trainer {
     pub(crate) dataset: Dataset,
     pub(crate) tagger: Tagger<f32>,
     pub(crate) adam: Adam<Network<f32>>,
-    pub(crate) row_adam: RowAdam<f32>,
+    pub(crate) words: Table,
+    pub(crate) wide: Option<Table>,
+    /// The average of the weights, if one is kept.
+    pub(crate) average: Option<Tagger<f32>>,
     pub(crate) position: Position,
     pub(crate) history: Vec<EpochRecord>,
-    summer: Summer,
     /// One gradient for each group of shards.
     grads: Vec<Network<f32>>,
 }
+
+/// What belongs to a table besides its weights.
+pub(crate) struct Table {
+    pub(crate) adam: RowAdam<f32>,
+    summer: Summer,
+}
+
+impl Table {
+    fn new((rows, columns): (usize, usize)) -> Self {
+        Self { adam: RowAdam::new((rows, columns)), summer: Summer::new(rows) }
+    }
+}
+
+/// The average of the weights takes in every so many steps.
+const AVERAGE_EVERY: u64 = 16;
 
 /// Shards k, k + 16, k + 32, … of a batch share a gradient, so that a large batch needs no more memory
 /// than a small one. A fixed number: it is part of the order of summation.
@@ -136,7 +154,7 @@ const GROUPS: usize = 16;
 struct ShardOutcome {
     loss: f64,
     right: usize,
-    rows: RowGrads<f32>,
+    rows: TableGrads<f32>,
 }
 
 impl Trainer {
@@ -145,14 +163,15 @@ impl Trainer {
     /// # Errors
     /// E041 if the configuration names no network.
     pub fn new(config: Config, dataset: Dataset) -> Result<Self> {
-        let spec = config.spec(dataset.vocab.len(), dataset.tags.len())?;
+        let spec = config.spec(&dataset.code, &dataset.tags)?;
         let tagger = Tagger::new(spec, config.seed);
         Ok(Self {
             adam: Adam::new(&tagger.network),
-            row_adam: RowAdam::new(tagger.words.table.dim()),
+            words: Table::new(tagger.words.rows.dim()),
+            wide: tagger.wide.as_ref().map(|w| Table::new(w.table.dim())),
+            average: (config.average > 0.0).then(|| tagger.clone()),
             position: Position::default(),
             history: Vec::new(),
-            summer: Summer::new(dataset.vocab.len()),
             grads: vec![tagger.network.clone(); GROUPS],
             config,
             dataset,
@@ -163,6 +182,11 @@ impl Trainer {
     /// The weights as they are now.
     pub fn tagger(&self) -> &Tagger<f32> {
         &self.tagger
+    }
+
+    /// The weights to tag with: their average, if one is kept.
+    pub fn best_guess(&self) -> &Tagger<f32> {
+        self.average.as_ref().unwrap_or(&self.tagger)
     }
 
     /// The data as ids.
@@ -180,9 +204,11 @@ impl Trainer {
         &self.history
     }
 
-    /// Whether all epochs are done.
+    /// Whether all epochs are done, or dev has not got better for as long as the configuration waits.
     pub fn is_done(&self) -> bool {
-        self.position.epoch >= self.config.epochs
+        let worse = self.history.iter().rev().take_while(|r| !r.best).count();
+        let patience = self.config.patience as usize;
+        self.position.epoch >= self.config.epochs || (patience > 0 && worse >= patience)
     }
 
     /// Trains to the end of the present epoch.
@@ -272,9 +298,16 @@ impl Trainer {
         let outcomes: Vec<ShardOutcome> = outcomes.into_iter().flatten().collect();
         let loss: f64 = outcomes.iter().map(|o| o.loss).sum();
         let right = outcomes.iter().map(|o| o.right).sum();
-        let rows: Vec<&RowGrads<f32>> = outcomes.iter().map(|o| &o.rows).collect();
-        let rows = self.summer.sum(&rows);
-        let squared_norm = squared_norm(&grads[0]) + rows.squared_norm();
+        let rows: Vec<&RowGrads<f32>> = outcomes.iter().map(|o| &o.rows.words).collect();
+        let wide: Vec<&RowGrads<f32>> =
+            outcomes.iter().filter_map(|o| o.rows.wide.as_ref()).collect();
+        let (rows, wide) = rayon::join(
+            || self.words.summer.sum(&rows),
+            || self.wide.as_mut().map(|t| t.summer.sum(&wide)),
+        );
+        let squared_norm = squared_norm(&grads[0])
+            + rows.squared_norm()
+            + wide.as_ref().map_or(0.0, |w| w.squared_norm());
         if !loss.is_finite() || !squared_norm.is_finite() {
             let error = self.not_finite(loss, &grads[0]);
             self.grads = grads;
@@ -285,28 +318,61 @@ impl Trainer {
         let rate = self.learning_rate(self.position.step, total);
         self.position.step += 1;
         let scale = clip_factor(squared_norm, self.config.clip);
-        let rates = self.config.adam_settings().rates(self.position.step, rate, scale);
+        let mut rates = self.config.adam_settings().rates(self.position.step, rate, scale);
+        rates.decay = (1.0 - rate * self.config.weight_decay) as f32;
         self.adam.update(&mut self.tagger.network, &grads[0], &rates);
-        let table = &mut self.tagger.words.table;
-        if self.config.lazy_rows {
-            self.row_adam.update_touched(table, &rows, &rates);
-        } else {
-            self.row_adam.update_all(table, &rows, &rates);
+        let lazy = self.config.lazy_rows;
+        let update = |table: &mut Table, weights: &mut Array2<f32>, grads| match lazy {
+            true => table.adam.update_touched(weights, grads, &rates),
+            false => table.adam.update_all(weights, grads, &rates),
+        };
+        update(&mut self.words, &mut self.tagger.words.rows, &rows);
+        let layers = self.wide.as_mut().zip(self.tagger.wide.as_mut());
+        if let (Some((table, layer)), Some(grads)) = (layers, &wide) {
+            update(table, &mut layer.table, grads);
         }
         self.grads = grads;
+        self.take_into_average();
         Ok((loss, right))
+    }
+
+    /// a ← s a + (1 − s) w, for the share s of 16 steps (Polyak and Juditsky 1992, fading).
+    fn take_into_average(&mut self) {
+        let Some(average) = &mut self.average else { return };
+        let step = self.position.step;
+        if !step.is_multiple_of(AVERAGE_EVERY) && step != 1 {
+            return;
+        }
+        let kept = match step {
+            1 => 0.0,
+            // Young averages forget faster, or they would remember the initial weights.
+            _ => {
+                let share = self.config.average.powi(AVERAGE_EVERY as i32) as f32;
+                share.min(step as f32 / (step as f32 + 10.0 * AVERAGE_EVERY as f32))
+            }
+        };
+        let tensors: Vec<_> = average.slices_mut().into_iter().zip(self.tagger.slices()).collect();
+        for (a, w) in tensors {
+            let chunks = a.par_chunks_mut(1 << 14).zip(w.par_chunks(1 << 14));
+            chunks.for_each(|(a, w)| {
+                a.iter_mut().zip(w).for_each(|(a, &w)| *a = kept * *a + (1.0 - kept) * w);
+            });
+        }
     }
 
     /// Forward and backward of one shard; adds to `grads`.
     fn shard(&self, sentences: &[u32], weight: f32, grads: &mut Network<f32>) -> ShardOutcome {
         let (seed, epoch) = (self.config.seed, self.position.epoch);
-        let hiding = Hiding { chance: self.config.unknown, seed, epoch };
-        let shard = Shard::new(&self.dataset, sentences.to_vec(), Some(hiding));
-        let noise = Noise { seed, epoch, sentences: &shard.sentences };
-        let (scores, cache) = self.tagger.forward(shard.words, &shard.packing, Some(&noise));
-        let best = self.tagger.decode(&scores);
-        let right = best.iter().zip(&shard.tags).filter(|(a, b)| a == b).count();
-        let (loss, ds) = self.tagger.loss(scores, &shard.tags, weight);
+        let hiding =
+            Hiding { rare: self.config.unknown, any: self.config.word_dropout, seed, epoch };
+        let Shard { input, tags } = Shard::new(&self.dataset, sentences, hiding);
+        let packing = input.packing.clone();
+        let noise = Noise { seed, epoch, sentences };
+        let (scores, cache) = self.tagger.forward(input, Some(&noise));
+        // Each token's own best: the best path of all is not worth its time here.
+        let best = self.tagger.decode(&scores, &packing, None);
+        let right = best.iter().zip(&tags).filter(|(a, b)| a == b).count();
+        let (loss, ds) = self.tagger.loss(scores, &tags, &packing, weight, grads);
         let rows = self.tagger.backward(cache, &ds, grads);
         ShardOutcome { loss, right, rows }
     }
@@ -337,7 +403,7 @@ impl Trainer {
     /// Tag ids of these sentences under the present weights.
     pub fn predict(&self, sentences: &[u32]) -> Vec<Vec<u32>> {
         let words: Vec<&[u32]> = sentences.iter().map(|&i| self.dataset.words(i)).collect();
-        tagging::tag(&self.tagger, &words, self.padding())
+        tagging::tag(self.best_guess(), &self.dataset.lexicon, &words, self.padding())
     }
 
     fn score_dev(&self) -> Option<DevScores> {
@@ -360,12 +426,9 @@ impl Trainer {
     fn padded_accuracy(&self) -> Option<f64> {
         let padding = self.padding()?;
         let dev = &self.dataset.split.dev;
-        let full: Vec<Vec<u32>> = dev
-            .iter()
-            .map(|&i| (0..padding.length).map(|t| self.dataset.word(i, t)).collect())
-            .collect();
-        let full: Vec<&[u32]> = full.iter().map(Vec::as_slice).collect();
-        let predicted = tagging::tag(&self.tagger, &full, None);
+        let full: Vec<_> = dev.iter().map(|&i| self.dataset.positions_of(i)).collect();
+        let full: Vec<&[u32]> = full.iter().map(|w| &w[..]).collect();
+        let predicted = tagging::tag(self.best_guess(), &self.dataset.lexicon, &full, None);
         let right = dev.iter().zip(&predicted).map(|(&i, tags)| {
             tags.iter().enumerate().filter(|&(t, &tag)| tag == self.dataset.tag(i, t)).count()
         });

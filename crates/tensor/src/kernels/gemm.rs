@@ -5,16 +5,17 @@
 //!
 //! ```text
 //! for each block of columns of C, ACROSS vectors wide
-//!   for each KC rows of that block of B, which stay in the first-level cache
+//!   for each run of at most KC rows of that block of B, which stay in the first-level cache
 //!     for each tile of at most ROWS rows of C: `tile::multiply`
 //! ```
 
 use super::Kernel;
 use super::lanes::Lanes;
 use super::tile::{Operand, Tile, cut_rows, multiply, row, store_row};
+use super::transpose::transpose;
 use crate::simd::Level;
 
-/// Rows of a block of B: with 64 columns, 16 KiB.
+/// Rows of a block of B at most: with 64 columns, 24 KiB of a first-level cache of 32 or more.
 const KC: usize = 96;
 
 /// What a product is added to.
@@ -152,12 +153,14 @@ impl Block {
     /// The block, NV vectors wide less what `last` leaves out if PART, lies within its matrices.
     #[inline(always)]
     unsafe fn run<L: Lanes, const NV: usize, const PART: bool>(self, l: L, last: usize) {
-        // At least one round, so that a product over nothing gives `start`.
-        for first in (0..self.k.max(1)).step_by(KC) {
+        // At least one run, so that a product over nothing gives `start`; all of about one length.
+        let runs = self.k.div_ceil(KC).max(1);
+        let run = self.k.div_ceil(runs).max(1);
+        for first in (0..self.k.max(1)).step_by(run) {
             let begin = if first == 0 { self.begin } else { Begin::C };
             let a = Operand { at: self.a.at.wrapping_add(first * self.a.column), ..self.a };
             let b = self.b.wrapping_add(first * self.b_row);
-            let part = Self { k: KC.min(self.k - first), a, b, begin, ..self };
+            let part = Self { k: run.min(self.k - first), a, b, begin, ..self };
             for (i, rows) in cut_rows(self.m, L::ROWS) {
                 // SAFETY: the caller's promise; rows i to i + rows are among the m.
                 unsafe {
@@ -215,26 +218,34 @@ pub struct Pack<'a> {
     pub blocks: &'a mut [f32],
 }
 
-/// Size of B (k, n) in blocks of columns at `level`.
+/// The size of [`Pack::blocks`], for B (k, n) at `level`.
 pub fn packed_len(level: Level, k: usize, n: usize) -> usize {
-    let width = super::block_width(level);
+    let width = match level {
+        Level::Portable => 1,
+        Level::Neon | Level::Avx2 => 16,
+        Level::Avx512 => 64,
+    };
     n.div_ceil(width) * k * width
 }
 
 impl Kernel for Pack<'_> {
     #[inline(always)]
-    fn run<L: Lanes>(self, _: L) {
+    fn run<L: Lanes>(self, l: L) {
         let width = L::ACROSS * L::N;
         let Self { k, n, bt, row, blocks } = self;
         assert_eq!(blocks.len(), n.div_ceil(width) * k * width, "B is ({k}, {n}) in blocks");
         if n % width != 0 {
             blocks.fill(0.0);
         }
-        for (block, to) in blocks.chunks_exact_mut((k * width).max(1)).enumerate() {
-            for j in 0..width.min(n - block * width) {
-                let column = &bt[(block * width + j) * row..][..k];
-                for (to, &x) in to[j..].iter_mut().step_by(width).zip(column) {
-                    *to = x;
+        if k == 0 {
+            return;
+        }
+        for (block, to) in blocks.chunks_exact_mut(k * width).enumerate() {
+            for across in (0..width).step_by(L::N) {
+                let first = block * width + across;
+                let columns = L::N.min(n.saturating_sub(first));
+                if columns > 0 {
+                    transpose(l, columns, k, &bt[first * row..], row, &mut to[across..], width);
                 }
             }
         }

@@ -7,6 +7,7 @@
 use super::Kernel;
 use super::lanes::{Lanes, sigmoid, tanh};
 use super::tile::{Operand, Tile, cut_rows, multiply};
+use super::transpose::transpose;
 
 /// Lays out W_hh (4H, H) for [`Step`]: for each block of L::N units, for each p < H, the p-th weights
 /// of the four gates of these units, gate by gate. The last block is filled up with zeros.
@@ -24,21 +25,23 @@ pub fn packed_len(lanes: usize, n_hidden: usize) -> usize {
 
 impl Kernel for Pack<'_> {
     #[inline(always)]
-    fn run<L: Lanes>(self, _: L) {
+    fn run<L: Lanes>(self, l: L) {
         let Self { n_hidden, w_hh, blocks } = self;
         assert_eq!(w_hh.len(), 4 * n_hidden * n_hidden, "w_hh is (4H, H) with H = {n_hidden}");
         assert_eq!(blocks.len(), packed_len(L::N, n_hidden), "w_hh in blocks");
         if n_hidden % L::N != 0 {
             blocks.fill(0.0);
         }
-        for unit in 0..n_hidden {
-            let block = unit / L::N * n_hidden * 4 * L::N;
+        if n_hidden == 0 {
+            return;
+        }
+        for (block, to) in blocks.chunks_exact_mut(n_hidden * 4 * L::N).enumerate() {
+            let unit = block * L::N;
+            let units = L::N.min(n_hidden - unit);
             for gate in 0..4 {
-                let row = &w_hh[(gate * n_hidden + unit) * n_hidden..][..n_hidden];
-                let to = &mut blocks[block + gate * L::N + unit % L::N..];
-                for (to, &w) in to.iter_mut().step_by(4 * L::N).zip(row) {
-                    *to = w;
-                }
+                let rows = &w_hh[(gate * n_hidden + unit) * n_hidden..];
+                let to = &mut to[gate * L::N..];
+                transpose(l, units, n_hidden, rows, n_hidden, to, 4 * L::N);
             }
         }
     }

@@ -2,20 +2,29 @@
 //!
 //! A kernel is written once, over [`lanes::Lanes`], and compiled for each set. It never has the only
 //! word: the same call falls back to plain Rust, which is the oracle that the tests hold it against.
+//! From the bottom up: [`lanes`], the vectors; `tile`, the inner loop of every product; [`gemm`], whole
+//! products; [`lstm`], the fused step.
 #![allow(unsafe_code)]
 
+#[cfg(target_arch = "x86_64")]
+mod avx;
 pub mod gemm;
 pub mod lanes;
 pub mod lstm;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+pub mod peak;
 mod tile;
+mod transpose;
 
 use crate::simd::{self, Level};
 use lanes::Lanes;
 
 /// A computation on vectors.
 pub trait Kernel {
-    /// Does it. Must be `#[inline(always)]`, as must all that it calls: inlined into a function
-    /// that may use the instructions, the code of `L` becomes those instructions.
+    /// Does it. Must be `#[inline(always)]`, as must all that it calls, and it may not hand closures
+    /// to functions that are not: inlined into a function that may use the instructions, the code of
+    /// `L` becomes those instructions, while what stays a call of its own becomes slow.
     fn run<L: Lanes>(self, l: L);
 }
 
@@ -28,17 +37,9 @@ pub fn has_kernels(level: Level) -> bool {
 pub fn lanes(level: Level) -> usize {
     match level {
         Level::Portable => 0,
+        Level::Neon => 4,
         Level::Avx2 => 8,
         Level::Avx512 => 16,
-    }
-}
-
-/// Columns of a block of B in a product at `level`.
-pub fn block_width(level: Level) -> usize {
-    match level {
-        Level::Portable => 0,
-        Level::Avx2 => 16,
-        Level::Avx512 => 64,
     }
 }
 
@@ -49,6 +50,8 @@ pub fn block_width(level: Level) -> usize {
 pub fn run(level: Level, kernel: impl Kernel) {
     assert!(level.is_available() && has_kernels(level), "no kernels for {level} here");
     match level {
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon => kernel.run(neon::Neon),
         // SAFETY: the level is available.
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => unsafe { x86::run_avx2(kernel) },
@@ -59,18 +62,17 @@ pub fn run(level: Level, kernel: impl Kernel) {
     }
 }
 
-/// Runs `f`, which is to inline, compiled for the level in force: plain loops in it become vectors as
-/// wide as the processor has them. The compiler changes no result: it neither reorders sums nor fuses
-/// products.
+/// Runs `f`, whose closure is to be marked `#[inline(always)]`, compiled for the level in force: plain
+/// loops in it become vectors as wide as the processor has them, but of 32 bytes at most, as most arrays
+/// begin where wider ones would straddle lines of the cache. The compiler changes no result: it neither
+/// reorders sums nor fuses products.
 #[inline(always)]
 pub fn vectorised<R>(f: impl FnOnce() -> R) -> R {
     match simd::level() {
-        // SAFETY: `simd::level` only gives levels that are available.
+        // SAFETY: `simd::level` only gives levels that are available; AVX-512 includes AVX2.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => unsafe { x86::with_avx2(f) },
-        // SAFETY: as above.
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => unsafe { x86::with_avx512(f) },
+        Level::Avx2 | Level::Avx512 => unsafe { x86::with_avx2(f) },
+        // Plain code is compiled for NEON as it is.
         _ => f(),
     }
 }
@@ -78,7 +80,7 @@ pub fn vectorised<R>(f: impl FnOnce() -> R) -> R {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::Kernel;
-    use super::lanes::x86::{Avx2, Avx512};
+    use super::avx::{Avx2, Avx512};
 
     /// # Safety
     /// The processor runs AVX2 and FMA.
@@ -96,15 +98,9 @@ mod x86 {
         kernel.run(unsafe { Avx512::new() });
     }
 
-    /// Calls `f` where the compiler may use AVX2 and fused multiply-add.
+    /// Calls `f` where the compiler may use AVX2.
     #[target_feature(enable = "avx2,fma")]
     pub fn with_avx2<R>(f: impl FnOnce() -> R) -> R {
-        f()
-    }
-
-    /// Calls `f` where the compiler may use AVX-512.
-    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-    pub fn with_avx512<R>(f: impl FnOnce() -> R) -> R {
         f()
     }
 }

@@ -39,11 +39,26 @@ pub unsafe fn multiply<L: Lanes, const MR: usize, const NV: usize, const PART: b
     for p in 0..k {
         // SAFETY: p < k, i < MR, and the vectors are those of row p of B.
         unsafe {
-            let b_p = row::<L, NV, PART>(l, b.add(p * b_row), last);
-            for i in 0..MR {
-                let a_ip = l.splat(*a.at.add(i * a.row + p * a.column));
+            let b_p = b.add(p * b_row);
+            // Beside the sums, the side of which there are fewer vectors stays in registers.
+            if MR < NV {
+                let mut column = [l.splat(0.0); MR];
+                for i in 0..MR {
+                    column[i] = l.splat(*a.at.add(i * a.row + p * a.column));
+                }
                 for j in 0..NV {
-                    c[i][j] = l.mul_add(a_ip, b_p[j], c[i][j]);
+                    let b_pj = vector::<L, NV, PART>(l, b_p, j, last);
+                    for i in 0..MR {
+                        c[i][j] = l.mul_add(column[i], b_pj, c[i][j]);
+                    }
+                }
+            } else {
+                let row = row::<L, NV, PART>(l, b_p, last);
+                for i in 0..MR {
+                    let a_ip = l.splat(*a.at.add(i * a.row + p * a.column));
+                    for j in 0..NV {
+                        c[i][j] = l.mul_add(a_ip, row[j], c[i][j]);
+                    }
                 }
             }
         }
@@ -64,12 +79,27 @@ pub unsafe fn row<L: Lanes, const NV: usize, const PART: bool>(
     let mut v = [l.splat(0.0); NV];
     for j in 0..NV {
         // SAFETY: the caller's promise.
-        v[j] = unsafe {
-            let from = from.add(j * L::N);
-            if PART && j + 1 == NV { l.load_first(from, last) } else { l.load(from) }
-        };
+        v[j] = unsafe { vector::<L, NV, PART>(l, from, j, last) };
     }
     v
+}
+
+/// The j-th of NV vectors that lie side by side; of the last only the first `last` numbers if PART.
+///
+/// # Safety
+/// It may be read.
+#[inline(always)]
+unsafe fn vector<L: Lanes, const NV: usize, const PART: bool>(
+    l: L,
+    from: *const f32,
+    j: usize,
+    last: usize,
+) -> L::V {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let from = from.add(j * L::N);
+        if PART && j + 1 == NV { l.load_first(from, last) } else { l.load(from) }
+    }
 }
 
 /// Writes NV vectors side by side; of the last only the first `last` numbers if PART.

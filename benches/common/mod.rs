@@ -1,0 +1,52 @@
+//! What the benches share: a timer that says which share of the processor's peak was reached.
+
+use std::time::{Duration, Instant};
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Throughput};
+use tensor::random::{Purpose, Stream};
+
+/// Floating-point operations a second of one thread, multiply-adds on registers alone; 0 at the
+/// portable level, which has no kernel to measure it with.
+fn peak() -> f64 {
+    let once = || {
+        let start = Instant::now();
+        let done = tensor::simd::multiply_adds(20_000).unwrap_or(0);
+        done as f64 / start.elapsed().as_secs_f64()
+    };
+    (0..50).map(|_| once()).fold(0.0, f64::max)
+}
+
+/// Benches `f`, which does `flop` floating-point operations. Beside criterion's estimate stands the best
+/// time seen, as a share of the peak, which is measured just before and after: on a shared machine the
+/// best is what the code can do, and the rest is the neighbours.
+pub fn bench_flop(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    id: &str,
+    flop: f64,
+    mut f: impl FnMut(),
+) {
+    let mut best = Duration::MAX;
+    let before = peak();
+    group.throughput(Throughput::Elements(flop as u64));
+    group.bench_function(id, |b| {
+        b.iter_custom(|iterations| {
+            let start = Instant::now();
+            (0..iterations).for_each(|_| f());
+            let elapsed = start.elapsed();
+            best = best.min(elapsed.div_f64(iterations as f64));
+            elapsed
+        });
+    });
+    if best < Duration::MAX {
+        let (speed, peak) = (flop / best.as_secs_f64(), before.max(peak()));
+        let level = tensor::simd::level();
+        let share = speed / peak;
+        println!("  best: {:.1} GFLOP/s, {share:.2} of the peak at {level}", speed / 1e9);
+    }
+}
+
+/// A stream of random numbers for inputs, the same in every run.
+pub fn stream(which: u32) -> Stream {
+    Stream::new(1, Purpose::Test, which, 0)
+}

@@ -1,0 +1,76 @@
+//! Projection: pretrained vectors, which stay as they are, made to fit the words' columns.
+//!
+//! ```text
+//! N tokens · P columns of the vectors · D of the words · dv is ∂L/∂v
+//!
+//! (1)  x += v Wᵀ              (N, D)
+//!
+//! (1') dW += dxᵀ v            (D, P); dx goes on as it is, v gets no gradient
+//! ```
+//!
+//! A word without a vector has v = 0 and x stays as it was.
+
+use ndarray::Array2;
+use tensor::random::{Purpose, Stream};
+use tensor::{Real, add_dot, init};
+
+use crate::params;
+
+/// Weights.
+#[derive(Clone, Debug)]
+pub struct Projection<F> {
+    /// (D, P)
+    pub w: Array2<F>,
+}
+
+params!(Projection { w });
+
+/// What `backward` needs of `forward`.
+#[derive(Debug)]
+pub struct Cache<F> {
+    v: Array2<F>, // (N, P) for dW
+}
+
+impl<F: Real> Projection<F> {
+    /// Glorot-uniform weights. `index` names the layer.
+    pub fn new(n_in: usize, n_out: usize, seed: u64, index: u16) -> Self {
+        let mut stream = Stream::numbered(seed, Purpose::Weights, index, 0, 0);
+        Self { w: init::glorot_uniform(n_out, n_in, &mut stream) }
+    }
+
+    /// Adds what `v` (N, P) becomes to `x` (N, D).
+    pub fn forward(&self, v: Array2<F>, x: &mut Array2<F>) -> Cache<F> {
+        add_dot(x, &v, &self.w.t()); // (1)
+        Cache { v }
+    }
+
+    /// `dx` (N, D). Adds to `grads`.
+    pub fn backward(&self, cache: Cache<F>, dx: &Array2<F>, grads: &mut Self) {
+        add_dot(&mut grads.w, &dx.t(), &cache.v); // (1')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gradcheck::{assert_gradients, gradcheck, weighted_sum};
+    use crate::params::Params;
+    use crate::testing::normal;
+
+    #[test]
+    fn backward_agrees_with_central_differences() {
+        let layer = Projection { w: normal(0, 4, 3) };
+        for n in [1, 5] {
+            let (v, x, r) = (normal(1, n, 3), normal(2, n, 4), normal(3, n, 4));
+            let run = |l: &Projection<f64>| {
+                let mut y = x.clone();
+                let cache = l.forward(v.clone(), &mut y);
+                (y, cache)
+            };
+            let mut grads = layer.zeros_like();
+            layer.backward(run(&layer).1, &r, &mut grads);
+            let checks = gradcheck(&layer, &grads, |l| weighted_sum(&run(l).0, &r));
+            assert_gradients(&checks, 1e-8);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! From a word's text to everything the network reads of it, once for each distinct word.
+
+use std::collections::HashMap;
+
+use data::features::{Form, WINDOW, window};
+use data::{UNK, Vocab};
+use nn::Packing;
+use nn::chars::Spellings;
+use nn::tagger::Input;
+use serde::{Deserialize, Serialize};
+
+/// How words become rows of tables: part of the model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WordCode {
+    /// Words with a row of their own.
+    pub vocab: Vocab,
+    /// Rows of each table of affixes and shapes; 0: there are none.
+    pub affix_rows: u32,
+    /// Rows of the wide table; 0: there is none.
+    pub wide_rows: u32,
+    /// Characters with a row of their own, from id 1; empty: spellings are not read.
+    pub alphabet: Vec<char>,
+}
+
+/// Characters of a word that are read; of a longer one, the first and the last of them.
+const SPELLING: usize = 32;
+
+impl WordCode {
+    /// Tables whose rows are added for a word: the words' own and, with affixes, those of
+    /// [`data::features::OWN`].
+    pub fn tables(&self) -> Vec<(String, usize)> {
+        let mut tables = vec![("table".to_owned(), self.vocab.len())];
+        if self.affix_rows > 0 {
+            let own = data::features::OWN.iter();
+            tables.extend(own.map(|name| ((*name).to_owned(), self.affix_rows as usize)));
+        }
+        tables
+    }
+
+    fn n_tables(&self) -> usize {
+        if self.affix_rows > 0 { 1 + data::features::OWN.len() } else { 1 }
+    }
+}
+
+/// What the network reads of some words, numbered from 0.
+#[derive(Clone, Debug)]
+pub struct Lexicon {
+    n_tables: usize,
+    wide_rows: u64,
+    /// (words · T) rows of the tables.
+    rows: Vec<u32>,
+    /// Forms, if affixes or the wide part need them.
+    forms: Vec<Form>,
+    /// Character ids of each word, if they are read.
+    spellings: Vec<Vec<u32>>,
+}
+
+impl Lexicon {
+    /// Encodes `words`.
+    pub fn new<'a>(words: impl Iterator<Item = &'a str>, code: &WordCode) -> Self {
+        let mut lexicon = Self {
+            n_tables: code.n_tables(),
+            wide_rows: u64::from(code.wide_rows),
+            rows: Vec::new(),
+            forms: Vec::new(),
+            spellings: Vec::new(),
+        };
+        let letters: HashMap<char, u32> = code.alphabet.iter().copied().zip(1..).collect();
+        for word in words {
+            lexicon.rows.push(code.vocab.id(word));
+            if code.affix_rows > 0 || code.wide_rows > 0 {
+                let form = Form::of(word);
+                if code.affix_rows > 0 {
+                    let row = |hash: &u64| (hash % u64::from(code.affix_rows)) as u32;
+                    lexicon.rows.extend(form.own.iter().map(row));
+                }
+                lexicon.forms.push(form);
+            }
+            if !code.alphabet.is_empty() {
+                lexicon.spellings.push(spell(word, &letters));
+            }
+        }
+        lexicon
+    }
+
+    /// The id of a word in the vocabulary.
+    pub fn id(&self, word: u32) -> u32 {
+        self.rows[word as usize * self.n_tables]
+    }
+
+    /// What a network reads of `sentences`, given as word numbers, longest first. `hidden` says of sentence
+    /// r and token t whether the word itself is to be unknown; its affixes and its letters are not.
+    pub fn input(
+        &self,
+        sentences: &[&[u32]],
+        packing: &Packing,
+        mut hidden: impl FnMut(usize, usize) -> bool,
+    ) -> Input<f32> {
+        let n = packing.rows();
+        let mut words = vec![0; n * self.n_tables];
+        let mut wide = vec![0; if self.wide_rows > 0 { n * WINDOW } else { 0 }];
+        for (r, sentence) in sentences.iter().enumerate() {
+            for (t, &word) in sentence.iter().enumerate() {
+                let row = packing.row(r, t);
+                let to = &mut words[row * self.n_tables..][..self.n_tables];
+                to.copy_from_slice(&self.rows[word as usize * self.n_tables..][..self.n_tables]);
+                if hidden(r, t) {
+                    to[0] = UNK;
+                }
+                if self.wide_rows > 0 {
+                    let form = |place: usize| &self.forms[sentence[place] as usize];
+                    let features = window(t, sentence.len(), form);
+                    let to = wide[row * WINDOW..][..WINDOW].iter_mut();
+                    to.zip(features).for_each(|(to, f)| *to = (f % self.wide_rows) as u32);
+                }
+            }
+        }
+        let chars = (!self.spellings.is_empty()).then(|| self.spellings(sentences, packing));
+        Input { packing: packing.clone(), words, wide, chars, vectors: None }
+    }
+
+    /// The distinct words of a shard as letters, longest first, and which of them each token is.
+    fn spellings(&self, sentences: &[&[u32]], packing: &Packing) -> (Spellings, Vec<u32>) {
+        let mut distinct: Vec<u32> = sentences.iter().flat_map(|s| s.iter().copied()).collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        distinct.sort_by_key(|&w| std::cmp::Reverse(self.spellings[w as usize].len()));
+        let place: HashMap<u32, u32> = distinct.iter().copied().zip(0..).collect();
+        let mut chars = Vec::new();
+        let mut starts = vec![0];
+        for &word in &distinct {
+            chars.extend_from_slice(&self.spellings[word as usize]);
+            starts.push(chars.len());
+        }
+        let mut word_of = vec![0; packing.rows()];
+        for (r, sentence) in sentences.iter().enumerate() {
+            for (t, word) in sentence.iter().enumerate() {
+                word_of[packing.row(r, t)] = place[word];
+            }
+        }
+        (Spellings::new(chars, starts), word_of)
+    }
+}
+
+/// Ids of a word's characters; 0 for one that training did not show, and for a word without any.
+fn spell(word: &str, letters: &HashMap<char, u32>) -> Vec<u32> {
+    let all: Vec<u32> = word.chars().map(|c| letters.get(&c).copied().unwrap_or(0)).collect();
+    match all.len() {
+        0 => vec![0],
+        n if n > SPELLING => [&all[..SPELLING / 2], &all[n - SPELLING / 2..]].concat(),
+        _ => all,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use data::Corpus;
+
+    fn code() -> WordCode {
+        let corpus = Corpus::from_pairs(&[("a b a", "O O O")]);
+        WordCode {
+            vocab: Vocab::build(&corpus, &[0], 1, false),
+            affix_rows: 10,
+            wide_rows: 20,
+            alphabet: vec!['a', 'b'],
+        }
+    }
+
+    #[test]
+    fn a_hidden_word_keeps_its_affixes_and_its_neighbours_features() {
+        let code = code();
+        let lexicon = Lexicon::new(["a", "b", "cab"].into_iter(), &code);
+        let packing = Packing::new(vec![2, 1]);
+        let sentences: [&[u32]; 2] = [&[0, 2], &[1]];
+        let seen = lexicon.input(&sentences, &packing, |_, _| false);
+        let hidden = lexicon.input(&sentences, &packing, |r, t| (r, t) == (0, 0));
+        assert_eq!(seen.words.len(), 3 * 9);
+        assert_eq!([seen.words[0], seen.words[9], seen.words[18]], [1, 2, 0]);
+        assert_eq!(hidden.words[0], 0);
+        assert_eq!(seen.words[1..], hidden.words[1..]);
+        assert_eq!(seen.wide, hidden.wide);
+        let (spellings, word_of) = seen.chars.unwrap();
+        assert_eq!(spellings.chars(), [0, 1, 2, 1, 2]); // cab, a, b
+        assert_eq!(word_of, [1, 2, 0]); // rows: a b | cab
+    }
+
+    #[test]
+    fn long_words_keep_their_ends() {
+        let letters = HashMap::from([('a', 1), ('z', 2)]);
+        let word = format!("{}{}", "a".repeat(100), "z".repeat(100));
+        let ids = spell(&word, &letters);
+        assert_eq!((ids.len(), ids[0], ids[SPELLING - 1]), (SPELLING, 1, 2));
+        assert_eq!(spell("", &letters), [0]);
+    }
+}
