@@ -47,6 +47,7 @@ fn lstm(c: &mut Criterion) {
     let mut grads = layer.zeros_like();
     for sentences in SENTENCES {
         let packings = packings(sentences);
+        let parts = packings.len();
         let rows = packings.iter().map(Packing::rows).max().unwrap_or(0);
         let xs: Array2<f32> = init::uniform(rows, 64, 1.0, &mut stream(100));
         // 4 gates, each a product with x and one with h, two operations a weight.
@@ -55,17 +56,13 @@ fn lstm(c: &mut Criterion) {
             let x = scratch::copy(&xs.slice(ndarray::s![..p.rows(), ..]));
             layer.forward(x, p, Direction::Forward, Masks::default())
         };
-        bench_flop(&mut group, &format!("forward/B{sentences}"), flop, || {
-            for p in &packings {
-                scratch::give(forward(p).0);
-            }
+        bench_flop(&mut group, &format!("forward/B{sentences}"), flop, parts, |i| {
+            scratch::give(forward(&packings[i]).0);
         });
-        bench_flop(&mut group, &format!("forward_backward/B{sentences}"), 3.0 * flop, || {
-            for p in &packings {
-                let (y, cache) = forward(p);
-                scratch::give(layer.backward(cache, y.view(), &mut grads));
-                scratch::give(y);
-            }
+        bench_flop(&mut group, &format!("forward_backward/B{sentences}"), 3.0 * flop, parts, |i| {
+            let (y, cache) = forward(&packings[i]);
+            scratch::give(layer.backward(cache, y.view(), &mut grads));
+            scratch::give(y);
         });
     }
     group.finish();
@@ -84,6 +81,7 @@ fn network(c: &mut Criterion) {
     let mut grads = tagger.network.zeros_like();
     for sentences in SENTENCES {
         let packings = packings(sentences);
+        let parts = packings.len();
         let flop = tokens(&packings) as f64 * FLOP_A_TOKEN;
         let mut s = stream(200);
         let shards: Vec<(&Packing, Vec<u32>, Vec<u32>)> = packings
@@ -94,20 +92,18 @@ fn network(c: &mut Criterion) {
                 (p, ids, tags)
             })
             .collect();
-        bench_flop(&mut group, &format!("tag/B{sentences}"), flop, || {
-            for (p, ids, _) in &shards {
-                let (scores, _) = tagger.forward(Input::words(ids.clone(), p), None);
-                black_box(tagger.decode(&scores, p, None));
-                scratch::give(scores);
-            }
+        bench_flop(&mut group, &format!("tag/B{sentences}"), flop, parts, |i| {
+            let (p, ids, _) = &shards[i];
+            let (scores, _) = tagger.forward(Input::words(ids.clone(), p), None);
+            black_box(tagger.decode(&scores, p, None));
+            scratch::give(scores);
         });
-        bench_flop(&mut group, &format!("forward_backward/B{sentences}"), 3.0 * flop, || {
-            for (p, ids, tags) in &shards {
-                let (scores, cache) = tagger.forward(Input::words(ids.clone(), p), None);
-                let (_, ds) = tagger.loss(scores, tags, p, 1e-3, &mut grads);
-                let tables = tagger.backward(cache, &ds, &mut grads);
-                [ds, tables.words.rows].into_iter().for_each(scratch::give);
-            }
+        bench_flop(&mut group, &format!("forward_backward/B{sentences}"), 3.0 * flop, parts, |i| {
+            let (p, ids, tags) = &shards[i];
+            let (scores, cache) = tagger.forward(Input::words(ids.clone(), p), None);
+            let (_, ds) = tagger.loss(scores, tags, p, 1e-3, &mut grads);
+            let tables = tagger.backward(cache, &ds, &mut grads);
+            [ds, tables.words.rows].into_iter().for_each(scratch::give);
         });
     }
     group.finish();

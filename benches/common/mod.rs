@@ -17,31 +17,41 @@ fn peak() -> f64 {
     (0..50).map(|_| once()).fold(0.0, f64::max)
 }
 
-/// Benches `f`, which does `flop` floating-point operations. Beside criterion's estimate stands the best
-/// time seen, as a share of the peak, which is measured just before and after: on a shared machine the
-/// best is what the code can do, and the rest is the neighbours.
+/// Benches `part(0)`, `part(1)`, … `part(parts - 1)`, which together do `flop` floating-point operations.
+/// Beside criterion's estimate stand the best times seen of the parts, added up, as a share of the peak,
+/// which is measured just before and after: on a shared machine the best is what the code can do, and the
+/// rest is the neighbours.
 pub fn bench_flop(
     group: &mut BenchmarkGroup<'_, WallTime>,
     id: &str,
     flop: f64,
-    mut f: impl FnMut(),
+    parts: usize,
+    mut part: impl FnMut(usize),
 ) {
-    let mut best = Duration::MAX;
+    let mut best = vec![Duration::MAX; parts];
+    // Rounds timed at once, so that reading the clock costs a hundredth at most.
+    let rounds = 1 + (5e-6 * peak() / (flop / parts as f64)) as u32;
     let before = peak();
     group.throughput(Throughput::Elements(flop as u64));
     group.bench_function(id, |b| {
         b.iter_custom(|iterations| {
-            let start = Instant::now();
-            (0..iterations).for_each(|_| f());
-            let elapsed = start.elapsed();
-            best = best.min(elapsed.div_f64(iterations as f64));
+            let mut elapsed = Duration::ZERO;
+            for (i, best) in best.iter_mut().enumerate() {
+                for _ in 0..iterations {
+                    let start = Instant::now();
+                    (0..rounds).for_each(|_| part(i));
+                    let one = start.elapsed() / rounds;
+                    *best = one.min(*best);
+                    elapsed += one;
+                }
+            }
             elapsed
         });
     });
-    if best < Duration::MAX {
-        let (speed, peak) = (flop / best.as_secs_f64(), before.max(peak()));
+    if best.iter().all(|&t| t < Duration::MAX) {
+        let speed = flop / best.iter().sum::<Duration>().as_secs_f64();
+        let share = speed / before.max(peak());
         let level = tensor::simd::level();
-        let share = speed / peak;
         println!("  best: {:.1} GFLOP/s, {share:.2} of the peak at {level}", speed / 1e9);
     }
 }

@@ -1,4 +1,4 @@
-//! Dropout with one mask a sentence, the same at all its time steps.
+//! Dropout, as a rule with one mask a sentence, the same at all its time steps.
 //!
 //! Srivastava et al. 2014, "inverted": what is kept is scaled by 1/(1 − p), so that tagging needs no
 //! change. One mask for all steps is what Gal and Ghahramani 2016 argue for and what Keras's LSTM does
@@ -24,6 +24,9 @@ pub struct Noise<'a> {
     /// A number for each sentence of the packing, in its order, that stays the sentence's own however
     /// it is batched: its place in the corpus.
     pub sentences: &'a [u32],
+    /// One mask a sentence for all its tokens; otherwise each token has its own. The recurrent masks
+    /// are always the sentence's.
+    pub locked: bool,
 }
 
 impl Noise<'_> {
@@ -33,23 +36,60 @@ impl Noise<'_> {
     /// # Panics
     /// If p is not in [0, 1).
     pub fn mask<F: Real>(&self, place: u16, width: usize, p: f64) -> Option<Array2<F>> {
+        self.draw(place, width, p, self.sentences.len(), |_| 1, |r, _| r)
+    }
+
+    /// A mask for a layer's input: as [`Noise::mask`] if masks are locked, otherwise (N, width), a mask a
+    /// token.
+    pub fn input_mask<F: Real>(
+        &self,
+        place: u16,
+        width: usize,
+        p: f64,
+        packing: &Packing,
+    ) -> Option<Array2<F>> {
+        if self.locked {
+            return self.mask(place, width, p);
+        }
+        let tokens = |r: usize| packing.lengths()[r];
+        self.draw(place, width, p, packing.rows(), tokens, |r, t| packing.row(r, t))
+    }
+
+    /// Row `row(r, t)` of the mask, for each of the `tokens(r)`, is drawn from sentence r's stream, in turn.
+    fn draw<F: Real>(
+        &self,
+        place: u16,
+        width: usize,
+        p: f64,
+        rows: usize,
+        tokens: impl Fn(usize) -> usize,
+        row: impl Fn(usize, usize) -> usize,
+    ) -> Option<Array2<F>> {
         assert!((0.0..1.0).contains(&p), "dropout must be in [0, 1), not {p}");
         if p == 0.0 {
             return None;
         }
         let keep = F::of(1.0 / (1.0 - p));
-        let mut mask = Array2::zeros((self.sentences.len(), width));
-        for (mut row, &sentence) in mask.rows_mut().into_iter().zip(self.sentences) {
+        let mut mask = Array2::zeros((rows, width));
+        for (r, &sentence) in self.sentences.iter().enumerate() {
             let mut stream =
                 Stream::numbered(self.seed, Purpose::Dropout, place, self.epoch, sentence);
-            row.mapv_inplace(|_| if f64::from(stream.unit()) < p { F::zero() } else { keep });
+            for t in 0..tokens(r) {
+                let mut units = mask.row_mut(row(r, t));
+                units.mapv_inplace(|_| if f64::from(stream.unit()) < p { F::zero() } else { keep });
+            }
         }
         Some(mask)
     }
 }
 
-/// (1) and (1'): multiplies the rows of each sentence in `x` (N, D) by its row of `mask` (B, D).
+/// (1) and (1'): multiplies the rows of each sentence in `x` (N, D) by its row of `mask` (B, D), or each
+/// row by its own where the mask has one for each (N, D).
 pub fn apply<F: Real>(x: &mut Array2<F>, mask: &Array2<F>, packing: &Packing) {
+    if mask.dim() == x.dim() {
+        scale(x.as_slice_mut().expect("row-major"), mask);
+        return;
+    }
     assert_eq!(mask.dim(), (packing.sentences(), x.ncols()), "a mask has a row a sentence");
     let width = x.ncols();
     let x = x.as_slice_mut().expect("row-major");
@@ -71,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_mask_keeps_its_share_scaled_and_depends_on_the_sentence_not_on_its_place() {
-        let noise = Noise { seed: 3, epoch: 2, sentences: &[7, 9] };
+        let noise = Noise { seed: 3, epoch: 2, sentences: &[7, 9], locked: true };
         let m = noise.mask::<f64>(4, 10_000, 0.2).unwrap();
         let kept = m.iter().filter(|&&v| v == 1.25).count();
         assert!(m.iter().all(|&v| v == 0.0 || v == 1.25));
@@ -80,6 +120,26 @@ mod tests {
         let other = Noise { sentences: &[9], ..noise }.mask::<f64>(4, 10_000, 0.2).unwrap();
         assert_eq!(m.row(1), other.row(0));
         assert!(noise.mask::<f64>(4, 5, 0.0).is_none());
+    }
+
+    #[test]
+    fn unlocked_masks_differ_from_token_to_token_and_stay_the_sentences_own() {
+        let noise = Noise { seed: 3, epoch: 2, sentences: &[7, 9], locked: false };
+        let packing = Packing::new(vec![3, 2]);
+        let m = noise.input_mask::<f64>(4, 1000, 0.5, &packing).unwrap();
+        assert_eq!(m.dim(), (5, 1000));
+        let equal =
+            |a: usize, b: usize| m.row(a).iter().zip(m.row(b)).filter(|(a, b)| a == b).count();
+        // 500 expected, standard deviation 16.
+        assert!(
+            [(0, 2), (1, 3), (2, 4), (0, 1)].iter().all(|&(a, b)| equal(a, b).abs_diff(500) < 80)
+        );
+        let alone = Noise { sentences: &[9], ..noise };
+        let alone = alone.input_mask::<f64>(4, 1000, 0.5, &Packing::new(vec![2])).unwrap();
+        assert_eq!([m.row(1), m.row(3)], [alone.row(0), alone.row(1)]);
+        let mut x = Array2::ones((5, 1000));
+        apply(&mut x, &m, &packing);
+        assert_eq!(x, m);
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub struct Config {
     pub dropout: Vec<f64>,
     pub recurrent_dropout: Vec<f64>,
     pub dense_dropout: f64,
+    pub locked: bool,
     pub wide_rows: u32,
     pub wide_dropout: f64,
     pub head: HeadName,

@@ -367,7 +367,7 @@ impl Trainer {
             Hiding { rare: self.config.unknown, any: self.config.word_dropout, seed, epoch };
         let Shard { input, tags } = Shard::new(&self.dataset, sentences, hiding);
         let packing = input.packing.clone();
-        let noise = Noise { seed, epoch, sentences };
+        let noise = Noise { seed, epoch, sentences, locked: self.config.locked };
         let (scores, cache) = self.tagger.forward(input, Some(&noise));
         // Each token's own best: the best path of all is not worth its time here.
         let best = self.tagger.decode(&scores, &packing, None);
