@@ -260,6 +260,8 @@ pub(crate) fn stream<T>(
     if packing == Packing::Zip {
         let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|e| damaged(name, &e))?;
         let (file, member, warnings) = open_member(&mut archive, name, kind, wanted.as_deref())?;
+        let help = format!("a path names another: {name}/MEMBER");
+        let warnings = warnings.into_iter().map(|warning| warning.help(&*help)).collect();
         let reader = Box::new(BufReader::with_capacity(PIECE, file));
         return read(Stream { reader, name, member: Some(member), warnings, packing });
     }

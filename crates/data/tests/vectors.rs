@@ -129,6 +129,8 @@ fn one_member_of_an_archive_is_chosen_and_another_can_be_named() {
     let path = file(folder.path(), "x.zip", zip(&members));
     let (vectors, warnings) = Vectors::read(&path, None, None).unwrap();
     assert_eq!((vectors.dim, codes(&warnings)), (2, vec!["W024"]));
+    let help = format!("a path names another: {}/MEMBER", path.display());
+    assert_eq!(warnings[0].help, Some(help));
     let (vectors, warnings) = Vectors::read(path.join("a/x.100d.txt"), None, None).unwrap();
     assert_eq!((vectors.dim, warnings), (3, vec![]));
     assert_eq!(vectors.source.member.as_deref(), Some("a/x.100d.txt"));
