@@ -101,12 +101,24 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "E015",
         "A line of a vectors file cannot be read: another count of numbers than on the first line, or \
-         what is no number.",
+         what is no number; or the file holds no vectors at all. A line is a word, then its numbers \
+         with blanks between them: the text of GloVe, of word2vec and of fastText (.vec). word2vec's \
+         binary file is read too, fastText's own model (.bin) is not.",
     ),
     (
         "W015",
         "The vectors cover few of the corpus's words. Are they of another language, or lower-cased \
          while the corpus is not?",
+    ),
+    ("W016", "Words of a vectors file come again further down. The first vector of each was kept."),
+    (
+        "W017",
+        "Words of a vectors file are empty or not UTF-8. They were left out: no text can ask for them.",
+    ),
+    (
+        "W018",
+        "The header of a vectors file promises another number of words than follow. A file with too \
+         few was cut off, perhaps on purpose.",
     ),
     ("E021", "There is no such file. The nearest name in that folder is given."),
     ("E022", "The file cannot be read: it is a folder, or the system refuses."),

@@ -158,7 +158,7 @@ fn position(before: &[u8]) -> (u64, u64) {
 }
 
 /// The line of the byte at `at`, at most 80 bytes to either side; bad bytes as U+FFFD.
-fn line_around(bytes: &[u8], at: usize) -> String {
+pub(crate) fn line_around(bytes: &[u8], at: usize) -> String {
     let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
     let start = bytes[..at]
         .iter()

@@ -6,9 +6,11 @@
 //!                                                                       scheme   tags ⇄ spans
 //!                                                                       split    train, dev, test
 //! raw text ── tokenize ──► tokens, sentences                            vocab    words, tags ⇄ ids
+//! file ── source ──► bytes, piece by piece ── vectors ──► words, rows
 //! ```
 //!
-//! This crate knows no model and no numbers but ids, counts and the fractions of a split. Every
+//! This crate knows no model and no numbers but ids, counts, the fractions of a split, and the rows of
+//! [`Vectors`], which it hands out and never computes with. Every
 //! mistake in a file is an [`Error`] with a stable code, a place and a next step; what each code
 //! means stands in [`CODES`].
 
@@ -28,6 +30,7 @@ mod source;
 pub mod split;
 mod tagset;
 mod tokenize;
+mod vectors;
 mod vocab;
 mod write;
 
@@ -42,5 +45,6 @@ pub use scheme::{Scheme, Span};
 pub use split::Split;
 pub use tagset::TagSet;
 pub use tokenize::{Token, sentences, tokenize};
+pub use vectors::{Coverage, Vectors, VectorsFormat, VectorsSource};
 pub use vocab::{UNK, UNK_WORD, Vocab};
 pub use write::{write_conll, write_csv};

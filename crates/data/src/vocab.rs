@@ -134,7 +134,8 @@ impl Vocab {
     }
 }
 
-fn fold_case(word: &str, lower: bool) -> Cow<'_, str> {
+/// The word, lower-cased (as Unicode has it) if `lower`.
+pub(crate) fn fold_case(word: &str, lower: bool) -> Cow<'_, str> {
     let is_lower = word.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
     if lower && !is_lower { Cow::Owned(word.to_lowercase()) } else { Cow::Borrowed(word) }
 }
