@@ -126,7 +126,7 @@ fn eval_and_info_describe_the_model() {
     assert_eq!(info["weights_sha256"].as_str().unwrap().len(), 64);
     assert_eq!(info["tags"][0], "O");
     let text = dir.run(&["info", model]).expect(0).out;
-    for part in ["words (Embedding)", "encoder.0 (BiLSTM)", "encoder.1 (LSTM)", "dense", "B-geo"] {
+    for part in ["words (Embedding", "encoder.0 (BiLSTM)", "encoder.1 (LSTM)", "dense", "B-geo"] {
         assert!(text.contains(part), "{text}");
     }
 }
@@ -152,6 +152,48 @@ fn a_finished_run_is_not_written_over_unless_told_so() {
     assert_eq!(dir.read("run/scores.json"), before);
     train(&dir, &["--force"]).expect(0);
     train(&dir, &["--resume"]).expect(2).says(&["E043", "finished"]);
+}
+
+#[test]
+fn a_run_never_writes_over_what_it_reads() {
+    let dir = Dir::new();
+    let gold = dir.write("test.conll", "Ann B-per\nslept O\n");
+    dir.write("data.csv", corpus(false));
+    let base = ["train", "data.csv", "--test", "test.conll", "-o", "."];
+    for more in [&[][..], &["--force"]] {
+        dir.run(&[&base, QUICK, more].concat()).expect(2).says(&["E012", "test.conll"]);
+    }
+    assert_eq!(std::fs::read_to_string(gold).unwrap(), "Ann B-per\nslept O\n");
+}
+
+#[test]
+fn scores_are_in_the_scheme_of_the_data_whatever_the_network_learns() {
+    let dir = Dir::new();
+    train(&dir, &["--set", "inside=iobes", "--set", "chars=cnn"]).expect(0);
+    let scores: Value = serde_json::from_str(&dir.read("run/scores.json")).unwrap();
+    assert_eq!(scores["test"]["strict"]["rule"], "strict iob2");
+    assert!(!dir.read("run/test.conll").contains(" S-"));
+    // eval on the whole file and the run's own dev and test count the same gold entities.
+    let eval = dir.run(&["eval", "run/model.safetensors", "data.csv", "--json"]).expect(0).out;
+    let eval: Value = serde_json::from_str(&eval).unwrap();
+    assert_eq!((&eval["rule"], &eval["micro"]["gold"]), (&"strict iob2".into(), &120.into()));
+}
+
+#[test]
+fn letters_can_be_read_where_no_word_is_known() {
+    let dir = Dir::new();
+    train(&dir, &["--set", "chars=lstm", "--set", "min-count=100000"]).expect(0);
+}
+
+#[test]
+fn a_summary_counts_every_weight() {
+    let dir = Dir::new();
+    train(&dir, &["--set", "chars=cnn"]).expect(0);
+    let info = dir.run(&["info", "run/model.safetensors", "--json"]).expect(0).out;
+    let info: Value = serde_json::from_str(&info).unwrap();
+    let layers = info["layers"].as_array().unwrap();
+    let sum: u64 = layers.iter().map(|l| l["parameters"].as_u64().unwrap()).sum();
+    assert_eq!(info["parameters"], sum);
 }
 
 #[test]

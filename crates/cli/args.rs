@@ -123,7 +123,7 @@ pub struct TrainArgs {
     #[arg(long)]
     pub allow_new_labels: bool,
 
-    /// Set of values to start from: repaired or tutorial.
+    /// Set of values to start from: fast (the default), repaired or tutorial.
     #[arg(long)]
     pub preset: Option<String>,
     /// Values over the preset's, in a TOML file (`longhand help config` shows the keys).
@@ -145,7 +145,13 @@ pub struct TrainArgs {
     #[arg(long, value_name = "NORM")]
     pub clip: Option<String>,
     /// Lower-case words before looking them up.
-    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    #[arg(
+        long,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_name = "BOOL"
+    )]
     pub lower: Option<String>,
     /// Seed of all random numbers.
     #[arg(long)]

@@ -13,9 +13,17 @@ use crate::{Screen, Stop, input, warn};
 pub fn run(args: &EvalArgs, screen: Screen) -> Result<(), Stop> {
     input::set_threads(args.threads)?;
     let model = Model::load(&args.model)?;
-    let rule = rule(&args.mode, model.tags.scheme())?;
-    let (corpus, warnings) = input::read_corpus(&args.data, &args.read)?;
+    let rule = rule(&args.mode, model.scheme)?;
+    let (mut corpus, warnings) = input::read_corpus(&args.data, &args.read)?;
     warn(&warnings, screen);
+    let scheme = data::scheme::detect(&corpus)?;
+    if let Some(error) = data::scheme::validate(&corpus, scheme).to_error(&corpus, scheme) {
+        return Err(error.into());
+    }
+    if scheme != model.scheme {
+        // The model answers in the scheme that it was trained on.
+        data::scheme::convert_corpus(&mut corpus, scheme, model.scheme)?;
+    }
     let part = part(args, &corpus)?;
 
     let words: Vec<Vec<&str>> =

@@ -50,17 +50,35 @@ fn layers(model: &Model) -> Vec<LayerRow> {
         output_shape: format!("(n, {width})"),
         parameters,
     };
-    let words = model.tagger.words.count();
-    let mut rows = vec![row("words (Embedding)".into(), spec.embedding, words)];
-    for (l, (layer, weights)) in spec.encoder.iter().zip(&model.tagger.network.encoder).enumerate()
-    {
+    let tagger = &model.tagger;
+    let network = &tagger.network;
+    let tables = spec.tables.len();
+    let words = if tables == 1 {
+        "words (Embedding)".to_owned()
+    } else {
+        format!("words (Embedding, {tables} tables added)")
+    };
+    let mut rows = vec![row(words, spec.embedding, tagger.words.count())];
+    if let Some(layer) = &network.projection {
+        rows.push(row("projection (vectors)".into(), spec.embedding, layer.count()));
+    }
+    if let (Some(layer), Some(chars)) = (&network.chars, spec.chars) {
+        rows.push(row(format!("chars ({:?})", chars.kind), chars.n_out, layer.count()));
+    }
+    for (l, (layer, weights)) in spec.encoder.iter().zip(&network.encoder).enumerate() {
         let kind = match layer.kind {
             LayerKind::Lstm => "LSTM",
             LayerKind::BiLstm => "BiLSTM",
         };
         rows.push(row(format!("encoder.{l} ({kind})"), layer.n_out(), weights.count()));
     }
-    rows.push(row("dense (Dense)".into(), spec.tags, model.tagger.network.dense.count()));
+    rows.push(row("dense (Dense)".into(), spec.tags, network.dense.count()));
+    if let Some(layer) = &tagger.wide {
+        rows.push(row("wide (hashed features)".into(), spec.tags, layer.count()));
+    }
+    if let Some(layer) = &network.crf {
+        rows.push(row("crf (CRF)".into(), spec.tags, layer.count()));
+    }
     rows
 }
 

@@ -32,7 +32,7 @@ pub fn read_corpus(path: &Path, args: &ReadArgs) -> Result<(Corpus, Vec<Warning>
 /// The flags as options.
 ///
 /// # Errors
-/// E030 and E031 for columns and encodings that are none.
+/// E030 and E027 for columns and encodings that are none.
 pub fn options(args: &ReadArgs) -> Result<ReadOptions> {
     let mut options = ReadOptions::default();
     options.format = args.format.map(|f| match f {

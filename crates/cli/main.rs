@@ -69,7 +69,7 @@ fn main() -> ExitCode {
         Err(Stop::No) => ExitCode::from(1),
         Err(Stop::Interrupted) => ExitCode::from(130),
         Err(Stop::Error(error)) => {
-            eprintln!("{}", paint_first_word(&error.to_string(), io::stderr().is_terminal()));
+            say(&paint_first_word(&error.to_string(), io::stderr().is_terminal()));
             ExitCode::from(if error.code == "E011" { 3 } else { 2 })
         }
     }
@@ -85,11 +85,16 @@ fn paint_first_word(text: &str, terminal: bool) -> String {
     format!("\x1b[1;{color}m{}\x1b[0m{}", &text[..end], &text[end..])
 }
 
+/// A line for people, on standard error. That nobody reads it any more is no reason to stop.
+pub fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 /// Shows warnings, each once.
 pub fn warn(warnings: &[data::Warning], screen: Screen) {
     if !screen.quiet {
         for warning in warnings {
-            eprintln!("{}", paint_first_word(&warning.to_string(), io::stderr().is_terminal()));
+            say(&paint_first_word(&warning.to_string(), io::stderr().is_terminal()));
         }
     }
 }

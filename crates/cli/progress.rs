@@ -8,6 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use train::trainer::Progress;
 use train::{EpochRecord, Observer};
 
+use crate::say;
+
 /// Set by Ctrl-C.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
@@ -18,7 +20,7 @@ pub fn catch_interrupts() {
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
-        eprintln!("\nstopping after this batch and saving (Ctrl-C again: stop at once)");
+        say("\nstopping after this batch and saving (Ctrl-C again: stop at once)");
     });
 }
 
@@ -48,7 +50,7 @@ impl Watch {
         let style = ProgressStyle::with_template("{prefix} {bar:24} {percent:>3}%  {msg}");
         bar.set_style(style.expect("a template that is tested by every run"));
         let mut watch = Self { epochs, bar, quiet, start: Instant::now(), done: 0, best: None };
-        history.iter().for_each(|r| watch.note_best(r));
+        watch.resumed(history);
         watch
     }
 
@@ -92,13 +94,17 @@ impl Observer for Watch {
         interrupted()
     }
 
+    fn resumed(&mut self, history: &[EpochRecord]) {
+        history.iter().for_each(|r| self.note_best(r));
+    }
+
     fn epoch(&mut self, record: &EpochRecord) {
         self.done += 1;
         self.note_best(record);
         self.bar.set_position(0);
         if !self.quiet {
             let line = self.line(record);
-            self.bar.suspend(|| eprintln!("{line}"));
+            self.bar.suspend(|| say(&line));
         }
     }
 }

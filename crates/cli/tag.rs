@@ -9,7 +9,7 @@ use report::Entity;
 use train::Model;
 
 use crate::args::{InputKind, OutputKind, TagArgs};
-use crate::{Screen, Stop, input};
+use crate::{Screen, Stop, input, warn};
 
 /// A text with its tokens, cut into sentences.
 struct Document {
@@ -138,7 +138,7 @@ fn read(args: &TagArgs, screen: Screen) -> Result<Vec<Document>> {
         Ok::<_, data::Error>(("<stdin>".into(), input::read_stdin()?))
     };
     for path in &args.files {
-        texts.push(if path.as_os_str() == "-" { stdin()? } else { read_file(path)? });
+        texts.push(if path.as_os_str() == "-" { stdin()? } else { read_file(path, screen)? });
     }
     if args.files.is_empty() && args.text.is_empty() {
         texts.push(stdin()?);
@@ -151,7 +151,10 @@ fn read(args: &TagArgs, screen: Screen) -> Result<Vec<Document>> {
                 documents.extend(text.lines().map(|l| Document::from_text(l.to_owned())));
             }
             InputKind::Conll => {
-                let options = data::ReadOptions::without_tags();
+                let options = data::ReadOptions {
+                    format: Some(data::Format::Conll),
+                    ..data::ReadOptions::without_tags()
+                };
                 let (corpus, _) = data::read_bytes(&name, text.as_bytes(), &options)?;
                 documents.push(Document::from_corpus(&corpus));
             }
@@ -160,13 +163,14 @@ fn read(args: &TagArgs, screen: Screen) -> Result<Vec<Document>> {
     Ok(documents)
 }
 
-fn read_file(path: &Path) -> Result<(String, String)> {
-    let text = input::read_text(path).map_err(|e| {
+fn read_file(path: &Path, screen: Screen) -> Result<(String, String)> {
+    let (text, _, warnings) = data::read_text(path, data::Encoding::Auto).map_err(|e| {
         let typed = path.to_string_lossy();
         if e.code == "E021" && typed.contains(' ') {
             return e.help("to tag these words themselves: --text \"…\"");
         }
         e
     })?;
+    warn(&warnings, screen);
     Ok((path.to_string_lossy().into_owned(), text))
 }

@@ -11,7 +11,7 @@ use train::{
 use crate::args::TrainArgs;
 use crate::input::{self, read_corpus};
 use crate::progress::{self, Watch};
-use crate::{Screen, Stop, warn};
+use crate::{Screen, Stop, say, warn};
 
 /// Trains and reports. Nothing is written before the data and the configuration have been read.
 pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
@@ -22,6 +22,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
         _ => IfThere::Refuse,
     };
     let folder = RunFolder::claim(&output(args), if_there)?;
+    keep_inputs(args, &output(args))?;
     input::set_threads(config.threads)?;
     let reading = progress::spinner("reading", screen.quiet);
     let (corpus, split, split_name, mut warnings) = read(args, &config)?;
@@ -40,13 +41,13 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     let provenance = provenance(&corpus, &dataset, split_name);
     let mut trainer = Trainer::new(config, dataset)?;
     if !screen.quiet {
-        eprintln!("{}", header(&trainer, &corpus, scheme));
+        say(&header(&trainer, &corpus, scheme));
     }
     progress::catch_interrupts();
     let mut watch = Watch::new(trainer.config().epochs, trainer.history(), screen.quiet);
     if folder.train(&mut trainer, &provenance, if_there, &mut watch)? == Ending::Interrupted {
         let command = format!("longhand train … -o {} --resume", output(args).display());
-        eprintln!("interrupted; saved. Go on with: {command}");
+        say(&format!("interrupted; saved. Go on with: {command}"));
         return Err(Stop::Interrupted);
     }
     drop(watch);
@@ -73,7 +74,8 @@ fn output(args: &TrainArgs) -> PathBuf {
 fn read(args: &TrainArgs, config: &Config) -> data::Result<(Corpus, Split, String, Vec<Warning>)> {
     let Some(path) = &args.data else {
         let (corpus, split) = input::embedded()?;
-        let named = args.split_file.is_none() && args.split.is_none();
+        let usual = Config::preset(&config.preset)?.split == config.split;
+        let named = args.split_file.is_none() && usual;
         if named && args.dev.is_none() && args.test.is_none() {
             return Ok((corpus, split, "built-in".into(), Vec::new()));
         }
@@ -126,6 +128,22 @@ fn parts(
         }
     }
     Ok((corpus, split, "files".into(), warnings))
+}
+
+/// A run must not write over what it reads, whatever it is told.
+fn keep_inputs(args: &TrainArgs, folder: &Path) -> data::Result<()> {
+    let inputs = [&args.data, &args.dev, &args.test, &args.split_file, &args.config];
+    for input in inputs.into_iter().flatten() {
+        let same = |name: &&str| match (folder.join(name).canonicalize(), input.canonicalize()) {
+            (Ok(a), Ok(b)) => a == b,
+            _ => false,
+        };
+        if train::run::FILES.iter().any(|name| same(&name)) {
+            let message = format!("the run would write over {}", input.display());
+            return Err(data::Error::new("E012", message).help("choose another folder with `-o`"));
+        }
+    }
+    Ok(())
 }
 
 fn file_name(path: &Path) -> String {

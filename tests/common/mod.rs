@@ -86,6 +86,7 @@ impl Ran {
 
     /// Checks that the error text has all of these in it.
     #[track_caller]
+    #[allow(dead_code)] // not every test file makes mistakes
     pub fn says(self, parts: &[&str]) -> Self {
         for part in parts {
             assert!(self.err.contains(part), "no `{part}` in\n{}", self.err);

@@ -3,7 +3,8 @@
 //! ```text
 //! N tokens · B sentences · D input · H hidden · n_t sentences run at step t · dv is ∂L/∂v
 //! h', c' are h, c one step earlier in the walk: the step before (forward) or after (backward)
-//! m_x (B, D) and m_h (B, H) are dropout masks, one a sentence for all its steps, or absent
+//! m_x (B, D) and m_h (B, H) are dropout masks, one a sentence for all its steps, or absent; m_x may
+//! also be one a token (N, D)
 //!
 //! (1)  x̂ = x ⊙ m_x                  (N, D)   all steps at once
 //! (2)  a = x̂ W_ihᵀ + b              (N, 4H)  all steps at once
@@ -53,7 +54,7 @@ params!(Lstm { w_ih, w_hh, b });
 /// Dropout masks, already scaled by 1/(1 − p); row r is sentence r. The default is none.
 #[derive(Clone, Debug)]
 pub struct Masks<F> {
-    /// (B, D), on the layer's input.
+    /// (B, D), or (N, D) for a mask a token, on the layer's input.
     pub input: Option<Array2<F>>,
     /// (B, H), on the h that goes into the next step's product; the layer's output is whole.
     pub recurrent: Option<Array2<F>>,

@@ -51,7 +51,7 @@ pub struct Spec {
     pub chars: Option<CharSpec>,
     /// Recurrent layers, from the words up.
     pub encoder: Vec<LayerSpec>,
-    /// Dropout on the input of the dense layer, one mask a sentence.
+    /// Dropout on the input of the dense layer.
     pub dense_dropout: f64,
     /// The wide part, if there is one.
     pub wide: Option<WideSpec>,
@@ -101,7 +101,7 @@ pub struct LayerSpec {
     pub kind: LayerKind,
     /// Width of the state of each direction, H.
     pub n_hidden: usize,
-    /// Dropout on the input, one mask a sentence.
+    /// Dropout on the input.
     pub dropout: f64,
     /// Dropout on h on its way into the next step, one mask a sentence.
     pub recurrent_dropout: f64,

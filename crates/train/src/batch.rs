@@ -25,8 +25,8 @@ const SHARD_ROWS: usize = 512;
 
 /// The batches of an epoch, each a list of sentence numbers.
 ///
-/// Sentences are shuffled, then sorted by length within pools of `bucket` batches (a batch of equal
-/// lengths needs fewer, fuller steps), cut, and the batches shuffled. The order depends on `seed` and
+/// Sentences are shuffled, then sorted by length within pools of `bucket` batches (0: all; 1: not at all),
+/// since a batch of equal lengths needs fewer, fuller steps; cut, and the batches shuffled. The order depends on `seed` and
 /// `epoch` only.
 pub fn epoch(
     dataset: &Dataset,
@@ -38,13 +38,14 @@ pub fn epoch(
     let mut stream = Stream::new(seed, Purpose::Order, epoch, 0);
     let mut order = dataset.split.train.clone();
     stream.shuffle(&mut order);
-    if bucket > 1 {
-        for pool in order.chunks_mut(batch.saturating_mul(bucket)) {
+    if bucket != 1 {
+        let pool = if bucket == 0 { order.len().max(1) } else { batch.saturating_mul(bucket) };
+        for pool in order.chunks_mut(pool) {
             pool.sort_by_key(|&i| dataset.positions(i)); // stable: equal lengths stay shuffled
         }
     }
     let mut batches: Vec<Vec<u32>> = order.chunks(batch).map(<[u32]>::to_vec).collect();
-    if bucket > 1 {
+    if bucket != 1 {
         stream.shuffle(&mut batches);
     }
     batches

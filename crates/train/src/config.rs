@@ -118,6 +118,9 @@ pub enum AdamName {
     Keras,
 }
 
+/// No size may be larger: what is meant as a width is no bigger, and sums of sizes do not overflow.
+const MOST: usize = 1 << 20;
+
 /// A value that a flag gives: key and text.
 pub type Flag = (String, String);
 
@@ -135,18 +138,32 @@ impl Config {
         let named = |t: &toml::Table| Some(t.get("preset")?.as_str()?.to_owned());
         let preset = preset.map(str::to_owned).or_else(|| written.as_ref().and_then(named));
         let mut table = preset_table(preset.as_deref().unwrap_or(PRESETS[0].0))?;
-        for (key, value) in written.into_iter().flatten() {
+        for (key, value) in written.into_iter().flatten().filter(|(key, _)| key != "preset") {
             let (path, text) = file.expect("a table was read from it");
-            let line = text.lines().position(|l| l.trim_start().starts_with(&key));
-            known_key(&table, &key).map_err(|e| e.at(path, line.map(|l| l as u64 + 1), None))?;
+            let line = line_of(text, &key);
+            known_key(&table, &key).map_err(|e| e.at(path, line, None))?;
             table.insert(key, value);
         }
         for (key, text) in flags {
+            if key == "preset" {
+                return Err(Error::new("E041", "`preset` is not set like other keys")
+                    .help("write --preset NAME"));
+            }
             known_key(&table, key)?;
             let value = parse_value(text, &table[key]);
             table.insert(key.clone(), value);
         }
-        Self::from_table(table)
+        let keys: Vec<String> = table.keys().cloned().collect();
+        let flagged = |key: &str| flags.iter().any(|(k, _)| k == key);
+        Self::from_table(table).map_err(|e| {
+            // The file is to blame for a value that it gives and no flag does.
+            let mut words = e.message.split(|c: char| !c.is_alphanumeric() && c != '-');
+            let key = words.find(|w| keys.iter().any(|k| k == w)).unwrap_or_default().to_owned();
+            match file.and_then(|(path, text)| Some((path, line_of(text, &key)?))) {
+                Some((path, line)) if !flagged(&key) => e.at(path, line, None),
+                _ => e,
+            }
+        })
     }
 
     /// A preset as it stands.
@@ -201,6 +218,11 @@ impl Config {
             rates.iter().try_for_each(|&p| share(key, p))?;
         }
         share("dense-dropout", self.dense_dropout)?;
+        if self.epsilon == 0.0 {
+            return fail(
+                "epsilon must not be 0: where there is no gradient, Adam divides by it".into(),
+            );
+        }
         share("wide-dropout", self.wide_dropout)?;
         share("average", self.average)?;
         if self.chars == CharsName::Lstm && self.char_features % 2 == 1 {
@@ -212,11 +234,13 @@ impl Config {
             ("char-embedding", self.char_embedding),
             ("char-features", self.char_features),
             ("batch", self.batch),
-            ("bucket", self.bucket),
             ("epochs", self.epochs as usize),
         ] {
             if n == 0 {
                 return fail(format!("{key} must be at least 1"));
+            }
+            if n > MOST {
+                return fail(format!("{key} must be at most {MOST}, not {n}"));
             }
         }
         for (key, v, top) in [
@@ -224,8 +248,8 @@ impl Config {
             ("word-dropout", self.word_dropout, 1.0),
             ("weight-decay", self.weight_decay, 1.0),
             ("warmup", self.warmup, 1.0),
-            ("beta1", self.beta1, 1.0),
-            ("beta2", self.beta2, 1.0),
+            ("beta1", self.beta1, 0.99999),
+            ("beta2", self.beta2, 0.9999999),
             ("learning-rate", self.learning_rate, 1e3),
             ("epsilon", self.epsilon, 1.0),
             ("clip", self.clip, f64::INFINITY),
@@ -250,7 +274,7 @@ impl Config {
                 "bilstm" => LayerKind::BiLstm,
                 _ => return None,
             };
-            let n_hidden = width.parse().ok().filter(|&n| n > 0)?;
+            let n_hidden = width.parse().ok().filter(|n| (1..=MOST).contains(n))?;
             let rate = |rates: &[f64]| match rates {
                 [one] => *one,
                 each => each.get(l).copied().unwrap_or(0.0),
@@ -359,6 +383,12 @@ fn rules(tags: &TagSet) -> Allowed {
 /// Every key, in the order of the default preset.
 pub fn keys() -> Vec<String> {
     preset_table(PRESETS[0].0).expect("the default preset").keys().cloned().collect()
+}
+
+/// The line, from 1, on which a file gives this key.
+fn line_of(text: &str, key: &str) -> Option<u64> {
+    let gives = |line: &str| line.split_once('=').is_some_and(|(k, _)| k.trim() == key);
+    text.lines().position(gives).map(|n| n as u64 + 1)
 }
 
 /// The known name nearest to `word`, if one is near enough to be meant.

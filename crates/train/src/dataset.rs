@@ -1,7 +1,7 @@
 //! A corpus as ids: vocabulary and tags of the training part, the three parts, every token as numbers.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashSet};
 
 use data::split::Split;
 use data::{Corpus, Error, Result, Scheme, TagSet, UNK, Vocab, Warning};
@@ -28,6 +28,9 @@ pub struct Dataset {
     gold: Vec<u32>,
     /// First token of each sentence, and at the end the number of tokens.
     starts: Vec<usize>,
+    /// Tags of the data, by their numbers there, and the number of each token's.
+    tag_names: Vec<String>,
+    tag_numbers: Vec<u32>,
     /// By number in the lexicon: seen once in the training part.
     rare: Vec<bool>,
     /// Number in the lexicon of the word that padding is made of.
@@ -68,6 +71,7 @@ impl Dataset {
         };
         let vocab = Vocab::build(corpus, from, config.min_count, config.lower);
         let inside = config.inside(scheme);
+        let given = corpus;
         let converted;
         let corpus = if inside == scheme {
             corpus
@@ -77,6 +81,8 @@ impl Dataset {
             converted = other;
             &converted
         };
+        let (tag_names, tag_numbers) =
+            (given.tags.iter().map(str::to_owned).collect(), given.tag_ids().to_vec());
         let tags = TagSet::build(corpus, &split.train, inside)?;
         let mut warnings = Vec::new();
         for (part, sentences) in [("dev", &split.dev), ("test", &split.test)] {
@@ -86,10 +92,8 @@ impl Dataset {
         let code = WordCode {
             affix_rows: config.affix_rows,
             wide_rows: config.wide_rows,
-            alphabet: match config.chars {
-                CharsName::None => Vec::new(),
-                _ => alphabet(&vocab),
-            },
+            letters: config.chars != CharsName::None,
+            alphabet: alphabet(corpus, from),
             vocab,
         };
         // The tutorial fills up with its last word; here the last is the rarest one.
@@ -116,6 +120,8 @@ impl Dataset {
             words,
             gold,
             starts,
+            tag_names,
+            tag_numbers,
             rare,
             pad_word,
             pad_to,
@@ -160,6 +166,12 @@ impl Dataset {
         &self.gold[self.starts[i as usize]..self.starts[i as usize + 1]]
     }
 
+    /// Tags of sentence `i` as the data has them.
+    pub fn gold_tags(&self, i: u32) -> Vec<&str> {
+        let tokens = self.starts[i as usize]..self.starts[i as usize + 1];
+        self.tag_numbers[tokens].iter().map(|&t| &self.tag_names[t as usize][..]).collect()
+    }
+
     /// Whether the training part holds this word exactly once.
     pub fn is_rare(&self, word: u32) -> bool {
         self.rare[word as usize]
@@ -181,10 +193,28 @@ impl Dataset {
     }
 }
 
-/// The characters of all known words, in the order of their code points.
-fn alphabet(vocab: &Vocab) -> Vec<char> {
-    let letters: BTreeSet<char> = vocab.words().skip(1).flat_map(str::chars).collect();
-    letters.into_iter().collect()
+/// The characters that at least two distinct words of these sentences hold, in the order of their code
+/// points. Those of one word only share the row of the unknown, which is so trained.
+fn alphabet(corpus: &Corpus, sentences: &[u32]) -> Vec<char> {
+    let words: HashSet<u32> =
+        sentences.iter().flat_map(|&i| corpus.sentence(i as usize).word_ids()).copied().collect();
+    let mut seen: BTreeMap<char, usize> = BTreeMap::new();
+    for word in words {
+        let letters: HashSet<char> = corpus.word_of(word).chars().collect();
+        letters.into_iter().for_each(|c| *seen.entry(c).or_default() += 1);
+    }
+    seen.into_iter().filter(|&(_, words)| words > 1).map(|(c, _)| c).collect()
+}
+
+/// Tag ids of a sentence as tags in `scheme`.
+pub fn outside<'a>(tags: &'a TagSet, scheme: Scheme, ids: &[u32]) -> Vec<Cow<'a, str>> {
+    let names: Vec<&'a str> = ids.iter().map(|&t| tags.tag(t)).collect();
+    if scheme == tags.scheme() {
+        return names.into_iter().map(Cow::Borrowed).collect();
+    }
+    // Without rules a network may give tags that do not convert; what they mean leniently does.
+    let spans = data::scheme::spans_leniently(&names);
+    data::scheme::encode(&spans, names.len(), scheme).into_iter().map(Cow::Owned).collect()
 }
 
 #[cfg(test)]

@@ -18,7 +18,9 @@ pub struct WordCode {
     pub affix_rows: u32,
     /// Rows of the wide table; 0: there is none.
     pub wide_rows: u32,
-    /// Characters with a row of their own, from id 1; empty: spellings are not read.
+    /// Whether spellings are read.
+    pub letters: bool,
+    /// Characters with a row of their own, from id 1.
     pub alphabet: Vec<char>,
 }
 
@@ -76,7 +78,7 @@ impl Lexicon {
                 }
                 lexicon.forms.push(form);
             }
-            if !code.alphabet.is_empty() {
+            if code.letters {
                 lexicon.spellings.push(spell(word, &letters));
             }
         }
@@ -163,6 +165,7 @@ mod tests {
             vocab: Vocab::build(&corpus, &[0], 1, false),
             affix_rows: 10,
             wide_rows: 20,
+            letters: true,
             alphabet: vec!['a', 'b'],
         }
     }

@@ -5,6 +5,7 @@
 //! comes from. So words, tags and weights cannot come apart. Written under a temporary name and
 //! renamed; opened by memory map.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::Config;
+use crate::dataset::outside;
 use crate::files::write_atomically;
 use crate::lexicon::{Lexicon, WordCode};
 use crate::tagging::{self, Padding};
@@ -106,13 +108,7 @@ impl Model {
 
     /// Tag ids of a sentence as tags in the scheme of the training data.
     pub fn outside(&self, ids: &[u32]) -> Vec<String> {
-        let tags: Vec<&str> = ids.iter().map(|&t| self.tags.tag(t)).collect();
-        if self.scheme == self.tags.scheme() {
-            return tags.into_iter().map(str::to_owned).collect();
-        }
-        // Without rules a network may give tags that do not convert; what they mean leniently does.
-        let spans = data::scheme::spans_leniently(&tags);
-        data::scheme::encode(&spans, tags.len(), self.scheme)
+        outside(&self.tags, self.scheme, ids).into_iter().map(Cow::into_owned).collect()
     }
 
     /// SHA-256 over the names, shapes and values of all weights.
@@ -157,14 +153,16 @@ impl Model {
         let bad = |what: String| not_a_model(path, &what);
         let meta: Meta = serde_json::from_str(&meta)
             .map_err(|e| bad(format!("its description does not read: {e}")))?;
-        let config = Config::from_toml(&meta.config)?;
-        let mut tagger = Tagger::new(config.spec(&meta.code, &meta.tags)?, 0);
+        let of_another = |e: Error| bad(format!("{}; another version wrote it", e.message));
+        let config = Config::from_toml(&meta.config).map_err(of_another)?;
+        let spec = config.spec(&meta.code, &meta.tags).map_err(of_another)?;
+        let mut tagger = Tagger::new(spec, 0);
         read_tensors("", &mut tagger, &tensors, path)?;
         Ok(Self {
             config,
             code: meta.code,
             tags: meta.tags,
-            scheme: Scheme::parse(&meta.scheme)?,
+            scheme: Scheme::parse(&meta.scheme).map_err(of_another)?,
             pad_to: meta.pad_to,
             tagger,
             provenance: meta.provenance,

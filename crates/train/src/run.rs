@@ -21,6 +21,17 @@ use crate::files::{make_folder, write_atomically};
 use crate::model::{Model, Provenance};
 use crate::trainer::{EpochRecord, Observer, Outcome, Trainer};
 
+/// Every file that a run writes.
+pub const FILES: [&str; 7] = [
+    "scores.json",
+    "checkpoint",
+    "model.safetensors",
+    "config.toml",
+    "history.csv",
+    "metrics.jsonl",
+    "test.conll",
+];
+
 /// The folder of a run.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
@@ -57,19 +68,24 @@ impl RunFolder {
         let finished = folder.file("scores.json").exists();
         let begun = folder.checkpoint().exists();
         let shown = path.display();
-        match if_there {
-            IfThere::Refuse if finished || begun || folder.model().exists() => {
-                let kind = if finished { "a finished" } else { "an interrupted" };
-                let resume = if finished { "" } else { "`--resume` to go on with it, " };
-                Err(Error::new("E012", format!("{shown} holds {kind} run")).help(format!(
+        let there = FILES.iter().find(|name| folder.file(name).exists());
+        match (if_there, there) {
+            (IfThere::Refuse, Some(name)) => {
+                let what = match (finished, begun) {
+                    (true, _) => "a finished run".to_owned(),
+                    (_, true) => "an interrupted run".to_owned(),
+                    _ => format!("a file of the name {name}"),
+                };
+                let resume = if begun && !finished { "`--resume` to go on with it, " } else { "" };
+                Err(Error::new("E012", format!("{shown} holds {what}")).help(format!(
                     "{resume}another folder with `-o`, or `--force` to write over it"
                 )))
             }
-            IfThere::Resume if finished => Err(Error::new(
+            (IfThere::Resume, _) if finished => Err(Error::new(
                 "E043",
                 format!("the run in {shown} is finished: there is nothing to resume"),
             )),
-            IfThere::Resume if !begun => Err(Error::new(
+            (IfThere::Resume, _) if !begun => Err(Error::new(
                 "E043",
                 format!("{shown} holds no interrupted run: there is nothing to resume"),
             )),
@@ -103,13 +119,18 @@ impl RunFolder {
         if_there: IfThere,
         observer: &mut dyn Observer,
     ) -> Result<Ending> {
-        if if_there == IfThere::Resume {
-            trainer.load_checkpoint(&self.checkpoint())?;
-        } else {
-            make_folder(&self.path)?;
-            for name in ["scores.json", "test.conll", "checkpoint", "model.safetensors"] {
-                // An old result must not stand beside a new one. What is not there is fine.
-                let _ = std::fs::remove_file(self.file(name));
+        match if_there {
+            IfThere::Resume => {
+                trainer.load_checkpoint(&self.checkpoint())?;
+                observer.resumed(trainer.history());
+            }
+            IfThere::Refuse => make_folder(&self.path)?,
+            IfThere::Overwrite => {
+                make_folder(&self.path)?;
+                for name in FILES {
+                    // An old result must not stand beside a new one. What is not there is fine.
+                    let _ = std::fs::remove_file(self.file(name));
+                }
             }
         }
         let config = trainer.config().to_toml();

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::{self, Hiding, Shard};
 use crate::config::{Config, Keep};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, outside};
 use crate::tagging::{self, Padding};
 
 /// One line of a run's history.
@@ -80,6 +80,9 @@ pub trait Observer {
 
     /// After every epoch.
     fn epoch(&mut self, record: &EpochRecord);
+
+    /// Before a resumed run goes on: what happened so far.
+    fn resumed(&mut self, _history: &[EpochRecord]) {}
 }
 
 /// How a call of [`Trainer::epoch`] ended.
@@ -206,9 +209,16 @@ impl Trainer {
 
     /// Whether all epochs are done, or dev has not got better for as long as the configuration waits.
     pub fn is_done(&self) -> bool {
-        let worse = self.history.iter().rev().take_while(|r| !r.best).count();
         let patience = self.config.patience as usize;
-        self.position.epoch >= self.config.epochs || (patience > 0 && worse >= patience)
+        self.position.epoch >= self.config.epochs
+            || (patience > 0 && self.epochs_without_gain() >= patience)
+    }
+
+    /// Epochs since dev F1 was highest.
+    fn epochs_without_gain(&self) -> usize {
+        let f1: Vec<f64> = self.history.iter().filter_map(|r| Some(r.dev?.f1)).collect();
+        let best = f1.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        f1.iter().rev().take_while(|&&f| f < best).count()
     }
 
     /// Trains to the end of the present epoch.
@@ -436,17 +446,12 @@ impl Trainer {
     }
 }
 
-/// Strict scores of predicted tag ids against the gold ones. A gold tag that train lacks stands as a
-/// type of its own, so that it counts as missed.
+/// Strict scores of predicted tag ids against the gold tags, both in the scheme of the data.
 pub fn score(dataset: &Dataset, sentences: &[u32], predicted: &[Vec<u32>]) -> Scores {
-    let mut scorer = Scorer::new(Rule::Strict(dataset.tags.scheme()));
+    let mut scorer = Scorer::new(Rule::Strict(dataset.scheme));
     for (&i, predicted) in sentences.iter().zip(predicted) {
-        let name = |&tag: &u32| {
-            if tag == crate::dataset::NO_TAG { "B-?" } else { dataset.tags.tag(tag) }
-        };
-        let gold: Vec<&str> = dataset.gold(i).iter().map(name).collect();
-        let predicted: Vec<&str> = predicted.iter().map(name).collect();
-        scorer.add(&gold, &predicted);
+        let predicted = outside(&dataset.tags, dataset.scheme, predicted);
+        scorer.add(&dataset.gold_tags(i), &predicted);
     }
     scorer.finish()
 }
