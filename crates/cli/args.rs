@@ -40,6 +40,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Show what a model is made of and where it comes from.
     Info(InfoArgs),
+    /// Look for what is wrong with tagged sentences.
+    Check(CheckArgs),
     /// Explain an error's code (E003), the `config` keys, or all `codes`.
     Help {
         /// A code, `config` or `codes`.
@@ -273,6 +275,46 @@ pub struct InfoArgs {
     /// As JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `check`.
+#[derive(Args)]
+pub struct CheckArgs {
+    /// Tagged sentences; several files are one corpus, `-` is standard input. The built-in corpus if
+    /// left out.
+    pub data: Vec<PathBuf>,
+    /// Sentences of the dev part, to be held against DATA.
+    #[arg(long, value_name = "FILE", requires = "data")]
+    pub dev: Option<PathBuf>,
+    /// Sentences of the test part, to be held against DATA.
+    #[arg(long, value_name = "FILE", requires = "data")]
+    pub test: Option<PathBuf>,
+    /// Parts of DATA as lists of sentence numbers.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dev", "test"], requires = "data")]
+    pub split_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub read: ReadArgs,
+    /// Tag scheme: iob1, iob2, iobes or bilou; found out by itself.
+    #[arg(long)]
+    pub scheme: Option<String>,
+    /// The report as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Write DATA with illegal tags repaired; .csv or .conll.
+    #[arg(long, value_name = "OUT")]
+    pub fix: Option<PathBuf>,
+    /// Exit with 1 if there is a finding of this severity or a graver one.
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub deny: Option<Deny>,
+}
+
+/// From which severity on findings are refused.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Deny {
+    /// Warnings and errors.
+    Warn,
+    /// Errors.
+    Error,
 }
 
 /// The usage text.

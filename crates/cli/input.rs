@@ -21,11 +21,14 @@ pub fn embedded() -> Result<(Corpus, Split)> {
     Ok((corpus, split))
 }
 
-/// A tagged file, read as the flags say.
+/// A tagged file, read as the flags say; `-` is standard input.
 ///
 /// # Errors
 /// What is wrong with the file, where, and what to do.
 pub fn read_corpus(path: &Path, args: &ReadArgs) -> Result<(Corpus, Vec<Warning>)> {
+    if path.as_os_str() == "-" {
+        return data::read_bytes("<stdin>", stdin_bytes()?, &options(args)?);
+    }
     data::read(path, &options(args)?)
 }
 
@@ -64,10 +67,18 @@ pub fn read_text(path: &Path) -> Result<String> {
 /// # Errors
 /// As [`read_text`].
 pub fn read_stdin() -> Result<String> {
+    utf8(stdin_bytes()?, Path::new("<stdin>"))
+}
+
+/// All of standard input.
+///
+/// # Errors
+/// E021 if it cannot be read.
+pub fn stdin_bytes() -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let fail = |e| Error::new("E021", format!("cannot read standard input: {e}"));
     std::io::stdin().lock().read_to_end(&mut bytes).map_err(fail)?;
-    utf8(bytes, Path::new("<stdin>"))
+    Ok(bytes)
 }
 
 fn utf8(bytes: Vec<u8>, path: &Path) -> Result<String> {

@@ -11,7 +11,7 @@ use train::{
 use crate::args::TrainArgs;
 use crate::input::{self, read_corpus};
 use crate::progress::{self, Watch};
-use crate::{Screen, Stop, warn};
+use crate::{Screen, Stop, check, warn};
 
 /// Trains and reports. Nothing is written before the data and the configuration have been read.
 pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
@@ -36,6 +36,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     warnings.extend(more);
     reading.finish_and_clear();
     warn(&warnings, screen);
+    check::before_training(&corpus, &dataset.split, scheme, screen);
 
     let provenance = provenance(&corpus, &dataset, split_name);
     let mut trainer = Trainer::new(config, dataset)?;
