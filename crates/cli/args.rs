@@ -42,6 +42,10 @@ pub enum Command {
     Info(InfoArgs),
     /// Look for what is wrong with tagged sentences.
     Check(CheckArgs),
+    /// Score tags against other tags, whoever made them.
+    Score(ScoreArgs),
+    /// Turn tagged sentences into another format or scheme.
+    Convert(ConvertArgs),
     /// Explain an error's code (E003), the `config` keys, or all `codes`.
     Help {
         /// A code, `config` or `codes`.
@@ -315,6 +319,86 @@ pub enum Deny {
     Warn,
     /// Errors.
     Error,
+}
+
+/// Arguments of `score`.
+#[derive(Args)]
+pub struct ScoreArgs {
+    /// Right tags; or, alone, one file of columns as conlleval takes it: the last is the prediction,
+    /// the one before it is right. `-`, and nothing at all, is standard input.
+    pub gold: Option<PathBuf>,
+    /// Predicted tags for the same words.
+    #[arg(value_name = "PRED")]
+    pub predicted: Option<PathBuf>,
+    /// Scoring rule: strict, seqeval or conlleval [default: strict].
+    #[arg(long)]
+    pub mode: Option<String>,
+    /// Tag scheme of the strict rule: iob1, iob2, iobes or bilou; found out by itself.
+    #[arg(long)]
+    pub scheme: Option<String>,
+    /// Encoding of GOLD and PRED; found out by itself.
+    #[arg(long)]
+    pub encoding: Option<String>,
+    /// Which column of GOLD and PRED is what, by name or number: token=Word,tag=Tag.
+    #[arg(long, value_name = "ROLE=COLUMN,…")]
+    pub columns: Option<String>,
+    /// Scores as JSON.
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// Layout of the result other than the table.
+    #[arg(long, value_enum)]
+    pub format: Option<ScoreLayout>,
+    /// Exit with 1 if the micro F1 is lower than this (0 to 1).
+    #[arg(long, value_name = "F1")]
+    pub fail_under: Option<f64>,
+}
+
+/// Layouts of scores.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum ScoreLayout {
+    /// What the Perl program prints; its rule too unless --mode says otherwise.
+    Conlleval,
+}
+
+/// Arguments of `convert`.
+#[derive(Args)]
+pub struct ConvertArgs {
+    /// Tagged sentences: CSV, CoNLL columns, or texts with entities (.jsonl); `-` is standard input.
+    #[arg(value_name = "IN")]
+    pub input: PathBuf,
+    /// What to write; the ending says how: .csv, .conll, .jsonl, .ann (BRAT, with .txt beside it). `-`
+    /// is standard output.
+    #[arg(value_name = "OUT")]
+    pub output: PathBuf,
+    /// How to write, whatever the ending.
+    #[arg(long, value_enum)]
+    pub to: Option<To>,
+    /// Tag scheme to write: iob1, iob2, iobes or bilou [default: that of IN].
+    #[arg(long)]
+    pub scheme: Option<String>,
+    /// Tag scheme of IN; found out by itself.
+    #[arg(long, value_name = "SCHEME")]
+    pub from: Option<String>,
+    /// Put illegal tags right and list them, instead of refusing them.
+    #[arg(long)]
+    pub repair: bool,
+    #[command(flatten)]
+    pub read: ReadArgs,
+}
+
+/// What `convert` writes.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum To {
+    /// As the Kaggle file: Sentence #,Word,POS,Tag.
+    Csv,
+    /// One token a line, a blank line after each sentence.
+    Conll,
+    /// A text with its entities and tokens a line; nothing is lost.
+    Jsonl,
+    /// Two files: the text, and an entity a line.
+    Brat,
+    /// A text and its entities a line: {"text":…,"entities":[[start,end,label],…]}.
+    Spacy,
 }
 
 /// The usage text.

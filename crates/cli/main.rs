@@ -6,11 +6,13 @@
 mod args;
 mod check;
 mod codes;
+mod convert;
 mod eval_command;
 mod info;
 mod input;
 mod output;
 mod progress;
+mod score;
 mod tag;
 mod train_command;
 
@@ -72,6 +74,8 @@ fn main() -> ExitCode {
         Command::Eval(args) => eval_command::run(args, screen),
         Command::Info(args) => info::run(args, screen),
         Command::Check(args) => check::run(args, screen),
+        Command::Score(args) => score::run(args, screen),
+        Command::Convert(args) => convert::run(args, screen),
         Command::Help { topic } => help(topic.as_deref()),
     };
     match done {

@@ -3,8 +3,13 @@
 use std::path::Path;
 
 use data::doctor::Severity;
+use data::scheme::Change;
 use data::{Corpus, Error, Format, Result};
+use report::human::{count, counted};
 use report::table::WIDTH;
+
+/// Repaired tags that are shown one by one.
+const SHOWN: usize = 10;
 
 /// The format of a tagged file by its name's ending.
 ///
@@ -20,18 +25,38 @@ pub fn tagged_format(path: &Path) -> Result<Format> {
     }
 }
 
-/// Writes a corpus, whole or not at all.
+/// A corpus as a file; `path` stands in the error.
 ///
 /// # Errors
-/// E042 if it cannot be written, or holds what the format cannot.
-pub fn write_tagged(corpus: &Corpus, format: Format, path: &Path) -> Result<()> {
+/// E042 if it holds what the format cannot.
+pub fn tagged(corpus: &Corpus, format: Format, path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let written = match format {
         Format::Csv => data::write_csv(corpus, &mut bytes),
         Format::Conll => data::write_conll(corpus, &mut bytes),
     };
     written.map_err(|e| Error::new("E042", e.to_string()).at(path, None, None))?;
-    train::files::write_atomically(path, &bytes)
+    Ok(bytes)
+}
+
+/// Which tags were repaired: how many, and the first.
+pub fn changes(path: &Path, corpus: &Corpus, changes: &[Change]) -> String {
+    let n = counted(changes.len(), "tag", "tags");
+    let mut text = format!("{}: {n} repaired", path.display());
+    for change in changes.iter().take(SHOWN) {
+        let word = corpus.sentence(change.sentence).word(change.token);
+        let line = format!("line {}: {word:?} {} → {}", change.line, change.from, change.to);
+        text += &format!("\n  {}", harmless(&line));
+    }
+    if changes.len() > SHOWN {
+        text += &format!("\n  and {} more", count(changes.len() - SHOWN));
+    }
+    text
+}
+
+/// A line of a file must not steer the reader's terminal.
+pub fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// Words on lines of at most 80 columns, those after the first behind `indent`. A word that is wider

@@ -22,7 +22,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
         _ => IfThere::Refuse,
     };
     let folder = RunFolder::claim(&output(args), if_there)?;
-    input::set_threads(config.threads)?;
+    input::set_threads(config.threads, screen)?;
     let reading = progress::spinner("reading", screen.quiet);
     let (corpus, split, split_name, mut warnings) = read(args, &config)?;
     let scheme = match &args.scheme {

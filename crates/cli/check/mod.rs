@@ -36,7 +36,7 @@ pub fn run(args: &CheckArgs, screen: Screen) -> Result<(), Stop> {
     if let (Some(path), Some(changes)) = (&args.fix, &changes)
         && !screen.quiet
     {
-        eprintln!("{}", render::changes(path, &corpus, changes));
+        eprintln!("{}", output::changes(path, &corpus, changes));
     }
     let denied = match args.deny {
         Some(Deny::Warn) => Severity::Warn,
@@ -88,9 +88,9 @@ fn parts(split: &Split) -> Vec<Part> {
 
 /// Repairs the tags and writes the corpus in the format that the name's ending says.
 fn fix(corpus: &mut Corpus, scheme: Option<Scheme>, path: &Path) -> data::Result<Vec<Change>> {
-    let write = output::tagged_format(path)?;
+    let format = output::tagged_format(path)?;
     let changes = scheme::repair(corpus, scheme.unwrap_or(Scheme::Iob2));
-    output::write_tagged(corpus, write, path)?;
+    train::files::write_atomically(path, &output::tagged(corpus, format, path)?)?;
     Ok(changes)
 }
 

@@ -1,18 +1,13 @@
 //! The doctor's report for people: at most 80 columns, the gravest finding first.
 
 use std::fmt::Write;
-use std::path::Path;
 
+use data::Source;
 use data::doctor::{Finding, Lengths, Report, Severity};
-use data::scheme::Change;
-use data::{Corpus, Source};
 use report::human::{count, counted};
 use report::table::{Align, Table};
 
-use crate::output::{painted, wrapped};
-
-/// Changes of `--fix` that are shown one by one.
-const SHOWN: usize = 10;
+use crate::output::{harmless, painted, wrapped};
 
 /// The whole page.
 pub fn page(report: &Report, color: bool) -> String {
@@ -150,11 +145,6 @@ fn finding(finding: &Finding, color: bool) -> String {
     text + "\n"
 }
 
-/// A line of a file must not steer the reader's terminal.
-fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
 fn verdict(report: &Report) -> String {
     let n = |wanted| report.findings.iter().filter(|f| f.severity == wanted).count();
     match [n(Severity::Error), n(Severity::Warn)] {
@@ -167,24 +157,10 @@ fn verdict(report: &Report) -> String {
     }
 }
 
-/// What `--fix` changed.
-pub fn changes(path: &Path, corpus: &Corpus, changes: &[Change]) -> String {
-    let n = counted(changes.len(), "tag", "tags");
-    let mut text = format!("{}: {n} repaired", path.display());
-    for change in changes.iter().take(SHOWN) {
-        let word = corpus.sentence(change.sentence).word(change.token);
-        let line = format!("line {}: {word:?} {} → {}", change.line, change.from, change.to);
-        text += &format!("\n  {}", harmless(&line));
-    }
-    if changes.len() > SHOWN {
-        text += &format!("\n  and {} more", count(changes.len() - SHOWN));
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use data::Corpus;
     use report::table::WIDTH;
 
     #[test]
