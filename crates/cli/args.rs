@@ -46,6 +46,15 @@ pub enum Command {
     Score(ScoreArgs),
     /// Turn tagged sentences into another format or scheme.
     Convert(ConvertArgs),
+    /// Write a configuration file to start from.
+    Init(InitArgs),
+    /// Print what a shell needs to complete commands and options.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (`longhand man | man -l -`).
+    Man,
     /// Explain an error's code (E003), the `config` keys, or all `codes`.
     Help {
         /// A code, `config` or `codes`.
@@ -399,6 +408,24 @@ pub enum To {
     Brat,
     /// A text and its entities a line: {"text":…,"entities":[[start,end,label],…]}.
     Spacy,
+}
+
+/// Arguments of `init`.
+#[derive(Args)]
+pub struct InitArgs {
+    /// Tagged sentences; what they look like is noted in comments.
+    pub data: Option<PathBuf>,
+    /// The file to write; `-` is standard output.
+    #[arg(short, long, value_name = "FILE", default_value = "longhand.toml")]
+    pub output: PathBuf,
+    /// Set of values to start from.
+    #[arg(long)]
+    pub preset: Option<String>,
+    #[command(flatten)]
+    pub read: ReadArgs,
+    /// Write over a file that is there.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// The usage text.

@@ -9,7 +9,9 @@ mod codes;
 mod convert;
 mod eval_command;
 mod info;
+mod init;
 mod input;
+mod manual;
 mod output;
 mod progress;
 mod score;
@@ -76,6 +78,9 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(args, screen),
         Command::Score(args) => score::run(args, screen),
         Command::Convert(args) => convert::run(args, screen),
+        Command::Init(args) => init::run(args, screen),
+        Command::Completions { shell } => manual::completions(*shell),
+        Command::Man => manual::man(),
         Command::Help { topic } => help(topic.as_deref()),
     };
     match done {
