@@ -406,7 +406,7 @@ pub enum To {
     Jsonl,
     /// Two files: the text, and an entity a line.
     Brat,
-    /// A text and its entities a line: {"text":…,"entities":[[start,end,label],…]}.
+    /// A text and its entities a line, each entity as start, end and label.
     Spacy,
 }
 
