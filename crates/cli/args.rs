@@ -40,6 +40,21 @@ pub enum Command {
     Eval(EvalArgs),
     /// Show what a model is made of and where it comes from.
     Info(InfoArgs),
+    /// Look for what is wrong with tagged sentences.
+    Check(CheckArgs),
+    /// Score tags against other tags, whoever made them.
+    Score(ScoreArgs),
+    /// Turn tagged sentences into another format or scheme.
+    Convert(ConvertArgs),
+    /// Write a configuration file to start from.
+    Init(InitArgs),
+    /// Print what a shell needs to complete commands and options.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (`longhand man | man -l -`).
+    Man,
     /// Explain an error's code (E003), the `config` keys, or all `codes`.
     Help {
         /// A code, `config` or `codes`.
@@ -279,6 +294,144 @@ pub struct InfoArgs {
     /// As JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `check`.
+#[derive(Args)]
+pub struct CheckArgs {
+    /// Tagged sentences; several files are one corpus, `-` is standard input. The built-in corpus if
+    /// left out.
+    pub data: Vec<PathBuf>,
+    /// Sentences of the dev part, to be held against DATA.
+    #[arg(long, value_name = "FILE", requires = "data")]
+    pub dev: Option<PathBuf>,
+    /// Sentences of the test part, to be held against DATA.
+    #[arg(long, value_name = "FILE", requires = "data")]
+    pub test: Option<PathBuf>,
+    /// Parts of DATA as lists of sentence numbers.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dev", "test"], requires = "data")]
+    pub split_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub read: ReadArgs,
+    /// Tag scheme: iob1, iob2, iobes or bilou; found out by itself.
+    #[arg(long)]
+    pub scheme: Option<String>,
+    /// The report as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Write DATA with illegal tags repaired; .csv or .conll.
+    #[arg(long, value_name = "OUT")]
+    pub fix: Option<PathBuf>,
+    /// Exit with 1 if there is a finding of this severity or a graver one.
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub deny: Option<Deny>,
+}
+
+/// From which severity on findings are refused.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Deny {
+    /// Warnings and errors.
+    Warn,
+    /// Errors.
+    Error,
+}
+
+/// Arguments of `score`.
+#[derive(Args)]
+pub struct ScoreArgs {
+    /// Right tags; or, alone, one file of columns as conlleval takes it: the last is the prediction,
+    /// the one before it is right. `-`, and nothing at all, is standard input.
+    pub gold: Option<PathBuf>,
+    /// Predicted tags for the same words.
+    #[arg(value_name = "PRED")]
+    pub predicted: Option<PathBuf>,
+    /// Scoring rule: strict, seqeval or conlleval [default: strict].
+    #[arg(long)]
+    pub mode: Option<String>,
+    /// Tag scheme of the strict rule: iob1, iob2, iobes or bilou; found out by itself.
+    #[arg(long)]
+    pub scheme: Option<String>,
+    /// Encoding of GOLD and PRED; found out by itself.
+    #[arg(long)]
+    pub encoding: Option<String>,
+    /// Which column of GOLD and PRED is what, by name or number: token=Word,tag=Tag.
+    #[arg(long, value_name = "ROLE=COLUMN,…")]
+    pub columns: Option<String>,
+    /// Scores as JSON.
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// Layout of the result other than the table.
+    #[arg(long, value_enum)]
+    pub format: Option<ScoreLayout>,
+    /// Exit with 1 if the micro F1 is lower than this (0 to 1).
+    #[arg(long, value_name = "F1")]
+    pub fail_under: Option<f64>,
+}
+
+/// Layouts of scores.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum ScoreLayout {
+    /// What the Perl program prints; its rule too unless --mode says otherwise.
+    Conlleval,
+}
+
+/// Arguments of `convert`.
+#[derive(Args)]
+pub struct ConvertArgs {
+    /// Tagged sentences: CSV, CoNLL columns, or texts with entities (.jsonl); `-` is standard input.
+    #[arg(value_name = "IN")]
+    pub input: PathBuf,
+    /// What to write; the ending says how: .csv, .conll, .jsonl, .ann (BRAT, with .txt beside it). `-`
+    /// is standard output.
+    #[arg(value_name = "OUT")]
+    pub output: PathBuf,
+    /// How to write, whatever the ending.
+    #[arg(long, value_enum)]
+    pub to: Option<To>,
+    /// Tag scheme to write: iob1, iob2, iobes or bilou [default: that of IN].
+    #[arg(long)]
+    pub scheme: Option<String>,
+    /// Tag scheme of IN; found out by itself.
+    #[arg(long, value_name = "SCHEME")]
+    pub from: Option<String>,
+    /// Put illegal tags right and list them, instead of refusing them.
+    #[arg(long)]
+    pub repair: bool,
+    #[command(flatten)]
+    pub read: ReadArgs,
+}
+
+/// What `convert` writes.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum To {
+    /// As the Kaggle file: Sentence #,Word,POS,Tag.
+    Csv,
+    /// One token a line, a blank line after each sentence.
+    Conll,
+    /// A text with its entities and tokens a line; nothing is lost.
+    Jsonl,
+    /// Two files: the text, and an entity a line.
+    Brat,
+    /// A text and its entities a line, each entity as start, end and label.
+    Spacy,
+}
+
+/// Arguments of `init`.
+#[derive(Args)]
+pub struct InitArgs {
+    /// Tagged sentences; what they look like is noted in comments.
+    pub data: Option<PathBuf>,
+    /// The file to write; `-` is standard output.
+    #[arg(short, long, value_name = "FILE", default_value = "longhand.toml")]
+    pub output: PathBuf,
+    /// Set of values to start from.
+    #[arg(long)]
+    pub preset: Option<String>,
+    #[command(flatten)]
+    pub read: ReadArgs,
+    /// Write over a file that is there.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// The usage text.

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use data::{Corpus, Error, Scheme, Split};
-use eval::{Rule, Scorer};
+use data::{Corpus, Error, Split};
+use eval::Scorer;
 use train::Model;
 
 use crate::args::EvalArgs;
@@ -11,9 +11,9 @@ use crate::{Screen, Stop, input, warn};
 
 /// Tags the file's words and scores the tags against its own.
 pub fn run(args: &EvalArgs, screen: Screen) -> Result<(), Stop> {
-    input::set_threads(args.threads)?;
+    input::set_threads(args.threads, screen)?;
     let model = Model::load(&args.model)?;
-    let rule = rule(&args.mode, model.scheme)?;
+    let rule = input::rule(&args.mode, model.scheme)?;
     let (mut corpus, warnings) = input::read_corpus(&args.data, &args.read)?;
     warn(&warnings, screen);
     let scheme = data::scheme::detect(&corpus)?;
@@ -43,15 +43,6 @@ pub fn run(args: &EvalArgs, screen: Screen) -> Result<(), Stop> {
     match args.fail_under {
         Some(least) if scores.micro.f1 < least => Err(Stop::No),
         _ => Ok(()),
-    }
-}
-
-fn rule(mode: &str, scheme: Scheme) -> data::Result<Rule> {
-    match mode {
-        "strict" => Ok(Rule::Strict(scheme)),
-        _ => mode.parse().map_err(|e: eval::UnknownRule| {
-            Error::new("E027", e.to_string()).help("--mode strict, seqeval or conlleval")
-        }),
     }
 }
 

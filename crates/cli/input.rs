@@ -3,9 +3,11 @@
 use std::io::Read;
 use std::path::Path;
 
-use data::{Columns, Corpus, Encoding, Error, Format, ReadOptions, Result, Split, Warning};
+use data::{Columns, Corpus, Encoding, Error, Format, ReadOptions, Result, Scheme, Split, Warning};
+use eval::Rule;
 
 use crate::args::{FormatArg, ReadArgs};
+use crate::{Screen, warn};
 
 /// The built-in corpus and its parts; see `data/README.md`.
 const CORPUS: &[u8] = include_bytes!("../../data/longhand.csv.gz");
@@ -21,11 +23,14 @@ pub fn embedded() -> Result<(Corpus, Split)> {
     Ok((corpus, split))
 }
 
-/// A tagged file, read as the flags say.
+/// A tagged file, read as the flags say; `-` is standard input.
 ///
 /// # Errors
 /// What is wrong with the file, where, and what to do.
 pub fn read_corpus(path: &Path, args: &ReadArgs) -> Result<(Corpus, Vec<Warning>)> {
+    if path.as_os_str() == "-" {
+        return data::read_bytes("<stdin>", stdin_bytes()?, &options(args)?);
+    }
     data::read(path, &options(args)?)
 }
 
@@ -34,11 +39,13 @@ pub fn read_corpus(path: &Path, args: &ReadArgs) -> Result<(Corpus, Vec<Warning>
 /// # Errors
 /// E030 and E027 for columns and encodings that are none.
 pub fn options(args: &ReadArgs) -> Result<ReadOptions> {
-    let mut options = ReadOptions::default();
-    options.format = args.format.map(|f| match f {
-        FormatArg::Csv => Format::Csv,
-        FormatArg::Conll => Format::Conll,
-    });
+    let mut options = ReadOptions {
+        format: args.format.map(|f| match f {
+            FormatArg::Csv => Format::Csv,
+            FormatArg::Conll => Format::Conll,
+        }),
+        ..ReadOptions::default()
+    };
     if let Some(name) = &args.encoding {
         options.encoding = Encoding::parse(name)?;
     }
@@ -46,6 +53,31 @@ pub fn options(args: &ReadArgs) -> Result<ReadOptions> {
         options.columns = Columns::parse(columns)?;
     }
     Ok(options)
+}
+
+/// The scoring rule of this name; the strict one is that of `scheme`.
+///
+/// # Errors
+/// E027 for a name that is none.
+pub fn rule(mode: &str, scheme: Scheme) -> Result<Rule> {
+    match mode {
+        "strict" => Ok(Rule::Strict(scheme)),
+        _ => mode.parse().map_err(|e: eval::UnknownRule| {
+            Error::new("E027", e.to_string()).help("--mode strict, seqeval or conlleval")
+        }),
+    }
+}
+
+/// A text in any encoding, unpacked if it is packed, with its name; `-` is standard input, in UTF-8.
+///
+/// # Errors
+/// E001 and E021 to E025.
+pub fn any_text(path: &Path, encoding: Encoding) -> Result<(String, String, Vec<Warning>)> {
+    if path.as_os_str() == "-" {
+        return Ok(("<stdin>".into(), read_stdin()?, Vec::new()));
+    }
+    let (text, _, warnings) = data::read_text(path, encoding)?;
+    Ok((path.to_string_lossy().into_owned(), text, warnings))
 }
 
 /// A text file, UTF-8.
@@ -64,10 +96,18 @@ pub fn read_text(path: &Path) -> Result<String> {
 /// # Errors
 /// As [`read_text`].
 pub fn read_stdin() -> Result<String> {
+    utf8(stdin_bytes()?, Path::new("<stdin>"))
+}
+
+/// All of standard input.
+///
+/// # Errors
+/// E021 if it cannot be read.
+pub fn stdin_bytes() -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let fail = |e| Error::new("E021", format!("cannot read standard input: {e}"));
     std::io::stdin().lock().read_to_end(&mut bytes).map_err(fail)?;
-    utf8(bytes, Path::new("<stdin>"))
+    Ok(bytes)
 }
 
 fn utf8(bytes: Vec<u8>, path: &Path) -> Result<String> {
@@ -84,11 +124,18 @@ fn utf8(bytes: Vec<u8>, path: &Path) -> Result<String> {
     })
 }
 
-/// Sets the number of threads for everything that follows; 0 is all cores.
+/// Sets the number of threads for everything that follows; 0 is all cores. More than there are cores
+/// gets a warning.
 ///
 /// # Errors
 /// E045 if the system gives no threads.
-pub fn set_threads(n: usize) -> Result<()> {
+pub fn set_threads(n: usize, screen: Screen) -> Result<()> {
+    let cores = std::thread::available_parallelism().map_or(n, usize::from);
+    if n > cores {
+        let cores = report::human::counted(cores, "core", "cores");
+        let warning = Warning::new("W016", format!("{n} threads on {cores}"));
+        warn(&[warning.help("results do not depend on it, only speed; 0 takes all cores")], screen);
+    }
     let built = rayon::ThreadPoolBuilder::new().num_threads(n).build_global();
     built.map_err(|e| Error::new("E045", format!("cannot start {n} threads: {e}")))
 }

@@ -4,14 +4,21 @@
 //! check said no, 2 a mistake in arguments, files or models, 3 training diverged, 130 interrupted.
 
 mod args;
+mod check;
+mod codes;
+mod convert;
 mod eval_command;
 mod info;
+mod init;
 mod input;
+mod manual;
+mod output;
 mod progress;
+mod score;
 mod tag;
 mod train_command;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -50,18 +57,30 @@ impl From<io::Error> for Stop {
 pub struct Screen {
     /// Colour on standard output.
     pub color: bool,
-    /// Progress and remarks on standard error.
+    /// Colour on standard error.
+    pub color_err: bool,
+    /// No progress and no remarks on standard error.
     pub quiet: bool,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let screen = Screen { color: cli.color.on(&io::stdout()), quiet: cli.quiet };
+    let screen = Screen {
+        color: cli.color.on(&io::stdout()),
+        color_err: cli.color.on(&io::stderr()),
+        quiet: cli.quiet,
+    };
     let done = match &cli.command {
         Command::Train(args) => train_command::run(args, screen),
         Command::Tag(args) => tag::run(args, screen),
         Command::Eval(args) => eval_command::run(args, screen),
         Command::Info(args) => info::run(args, screen),
+        Command::Check(args) => check::run(args, screen),
+        Command::Score(args) => score::run(args, screen),
+        Command::Convert(args) => convert::run(args, screen),
+        Command::Init(args) => init::run(args, screen),
+        Command::Completions { shell } => manual::completions(*shell),
+        Command::Man => manual::man(),
         Command::Help { topic } => help(topic.as_deref()),
     };
     match done {
@@ -69,15 +88,15 @@ fn main() -> ExitCode {
         Err(Stop::No) => ExitCode::from(1),
         Err(Stop::Interrupted) => ExitCode::from(130),
         Err(Stop::Error(error)) => {
-            say(&paint_first_word(&error.to_string(), io::stderr().is_terminal()));
+            say(&paint_first_word(&error.to_string(), screen));
             ExitCode::from(if error.code == "E011" { 3 } else { 2 })
         }
     }
 }
 
 /// `error[E003]` in red, `warning[W001]` in yellow, where there is colour.
-fn paint_first_word(text: &str, terminal: bool) -> String {
-    if !terminal || std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) {
+pub fn paint_first_word(text: &str, screen: Screen) -> String {
+    if !screen.color_err {
         return text.to_owned();
     }
     let end = text.find(':').unwrap_or(0);
@@ -94,26 +113,32 @@ pub fn say(text: &str) {
 pub fn warn(warnings: &[data::Warning], screen: Screen) {
     if !screen.quiet {
         for warning in warnings {
-            say(&paint_first_word(&warning.to_string(), io::stderr().is_terminal()));
+            say(&paint_first_word(&warning.to_string(), screen));
         }
     }
+}
+
+/// Every code with its meaning.
+pub fn all_codes() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    // Where two crates explain a code, the one that raises it knows better.
+    let codes = train::codes::CODES.iter().chain(codes::CODES).chain(data::doctor::CODES);
+    codes.chain(data::CODES)
 }
 
 /// The meaning of an error's code, the keys of the configuration, or the usage.
 fn help(topic: Option<&str>) -> Result<(), Stop> {
     let mut out = io::stdout().lock();
-    let codes = || data::CODES.iter().chain(train::codes::CODES);
     match topic {
         None => write!(out, "{}", args::usage())?,
         Some("config") => write!(out, "{}", train::config::PRESETS[0].1)?,
         Some("codes") => {
-            for (code, text) in codes() {
+            for (code, text) in all_codes() {
                 writeln!(out, "{code}  {}", text.split(". ").next().unwrap_or(text))?;
             }
         }
         Some(topic) => {
             let topic = topic.to_uppercase();
-            match codes().find(|(code, _)| *code == topic) {
+            match all_codes().find(|(code, _)| *code == topic) {
                 Some((code, text)) => writeln!(out, "{code}: {text}")?,
                 None => {
                     let error = data::Error::new("E044", format!("no help on `{topic}`"));

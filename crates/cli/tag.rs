@@ -66,7 +66,7 @@ impl Document {
 
 /// Tags everything named by the arguments, in order.
 pub fn run(args: &TagArgs, screen: Screen) -> std::result::Result<(), Stop> {
-    input::set_threads(args.threads)?;
+    input::set_threads(args.threads, screen)?;
     let model = Model::load(&args.model)?;
     let mut written = Vec::new();
     let to_file = args.output.is_some();

@@ -11,7 +11,7 @@ use train::{
 use crate::args::TrainArgs;
 use crate::input::{self, read_corpus};
 use crate::progress::{self, Watch};
-use crate::{Screen, Stop, say, warn};
+use crate::{Screen, Stop, check, say, warn};
 
 /// Trains and reports. Nothing is written before the data and the configuration have been read.
 pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
@@ -23,7 +23,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     };
     let folder = RunFolder::claim(&output(args), if_there)?;
     keep_inputs(args, &output(args))?;
-    input::set_threads(config.threads)?;
+    input::set_threads(config.threads, screen)?;
     let reading = progress::spinner("reading", screen.quiet);
     let (corpus, split, split_name, mut warnings) = read(args, &config)?;
     let scheme = match &args.scheme {
@@ -37,6 +37,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     warnings.extend(more);
     reading.finish_and_clear();
     warn(&warnings, screen);
+    check::before_training(&corpus, &dataset.split, scheme, screen);
 
     let provenance = provenance(&corpus, &dataset, split_name);
     let mut trainer = Trainer::new(config, dataset)?;

@@ -84,6 +84,7 @@ impl Ran {
         self
     }
 
+    #[allow(dead_code)] // not every test file has mistakes to look at
     /// Checks that the error text has all of these in it.
     #[track_caller]
     #[allow(dead_code)] // not every test file makes mistakes

@@ -111,6 +111,20 @@ pub(crate) struct Layout {
     pub n_fields: usize,
 }
 
+impl Layout {
+    /// The option that names these columns; `name` is what a column is called in it.
+    pub fn option(&self, name: impl Fn(usize) -> String) -> String {
+        let roles = [
+            ("token", Some(self.token)),
+            ("tag", self.tag),
+            ("pos", self.pos),
+            ("sentence", self.sentence),
+        ];
+        let pairs = roles.iter().filter_map(|(role, place)| Some((role, (*place)?)));
+        pairs.map(|(role, place)| format!("{role}={}", name(place))).collect::<Vec<_>>().join(",")
+    }
+}
+
 /// Header names by which a column is known, as [`simplify`] leaves them.
 pub(crate) const TOKEN_NAMES: &[&str] = &["word", "token", "words", "tokens", "form", "text"];
 pub(crate) const TAG_NAMES: &[&str] =

@@ -17,7 +17,7 @@ const SAMPLE: usize = 2000;
 
 pub(crate) fn read(
     text: Text<'_>,
-    source: Source,
+    mut source: Source,
     options: &ReadOptions,
 ) -> Result<(Corpus, Vec<Warning>)> {
     let lines = sample_lines(text.text);
@@ -27,6 +27,7 @@ pub(crate) fn read(
     let split = Split::of(&lines);
     let n_fields = commonest_width(&lines, split);
     let layout = find_layout(text, &sample_of(&lines, split, n_fields), n_fields, options)?;
+    source.columns = layout.option(|place| (place + 1).to_string());
     let corpus = Lines { text, split, layout }.read(source)?;
     Ok((corpus, Vec::new()))
 }

@@ -27,8 +27,12 @@ pub struct Source {
     pub format: Format,
     /// Name of the encoding it was decoded from, such as `UTF-8` or `windows-1252`.
     pub encoding: &'static str,
+    /// Which column was read as what, as `--columns` takes it; empty where nothing was read.
+    pub columns: String,
     /// Size in bytes, uncompressed, before decoding.
     pub bytes: u64,
+    /// How many of those bytes are beyond ASCII.
+    pub non_ascii: u64,
     /// SHA-256 of those bytes, in lower-case hexadecimal.
     pub sha256: String,
 }
@@ -43,7 +47,9 @@ impl Source {
             member: None,
             format: Format::Conll,
             encoding: "UTF-8",
+            columns: String::new(),
             bytes: 0,
+            non_ascii: 0,
             sha256: String::new(),
         }
     }

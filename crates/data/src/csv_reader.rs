@@ -19,11 +19,12 @@ const BYTES_PER_ROW: usize = 14;
 
 pub(crate) fn read(
     text: Text<'_>,
-    source: Source,
+    mut source: Source,
     options: &ReadOptions,
 ) -> Result<(Corpus, Vec<Warning>)> {
     let table = Table::open(text, options)?;
     let layout = table.layout(options)?;
+    source.columns = layout.option(|place| table.name(Some(place)));
     let mut rows = Rows::new(&table, layout, source);
     rows.read()?;
     let (corpus, warnings) = rows.finish();

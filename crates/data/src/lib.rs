@@ -5,6 +5,7 @@
 //!         unzip              decode              columns, sentences      │
 //!                                                                       scheme   tags ⇄ spans
 //!                                                                       split    train, dev, test
+//!                                                                       doctor   what is odd about it
 //! raw text ── tokenize ──► tokens, sentences                            vocab    words, tags ⇄ ids
 //! file ── source ──► bytes, piece by piece ── vectors ──► words, rows
 //! ```
@@ -19,6 +20,7 @@ mod columns;
 mod conll;
 mod corpus;
 mod csv_reader;
+pub mod doctor;
 mod encoding;
 mod error;
 pub mod features;

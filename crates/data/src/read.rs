@@ -96,6 +96,7 @@ pub fn read_bytes<'a>(
 ) -> Result<(Corpus, Vec<Warning>)> {
     let unpacked = unpack(name, bytes.into(), options.member.as_deref())?;
     let (n_bytes, sha256) = (unpacked.bytes.len() as u64, hex(&Sha256::digest(&unpacked.bytes)));
+    let non_ascii = unpacked.bytes.iter().filter(|byte| !byte.is_ascii()).count() as u64;
     let decoded = decode(name, unpacked.bytes, options.encoding)?;
     let mut warnings = unpacked.warnings;
     warnings.extend(decoded.warnings);
@@ -108,7 +109,9 @@ pub fn read_bytes<'a>(
         member: unpacked.member,
         format,
         encoding: decoded.encoding,
+        columns: String::new(),
         bytes: n_bytes,
+        non_ascii,
         sha256,
     };
     if decoded.text.trim_ascii().is_empty() {

@@ -12,6 +12,7 @@
 //! and in bytes for programs; an [`Entity`] has both.
 
 pub mod conll;
+pub mod conlleval;
 mod entity;
 pub mod html;
 pub mod human;

@@ -119,8 +119,10 @@ impl Parsed {
 /// violations (IOB2 if equal). A few illegal tags do not change the answer; [`validate`] finds them.
 ///
 /// # Errors
-/// E006 when letters of IOBES (`E`, `S`) and of BILOU (`L`, `U`) both occur.
+/// E006 when letters of IOBES (`E`, `S`) and of BILOU (`L`, `U`) both occur, or when of several files
+/// some have such letters and others have entities without them.
 pub fn detect(corpus: &Corpus) -> Result<Scheme> {
+    check_files(corpus)?;
     let letter = |tag| split_tag(tag).map_or('?', |(letter, _)| letter);
     let find = |wanted: [char; 2]| corpus.tags.iter().find(|tag| wanted.contains(&letter(tag)));
     match (find(['E', 'S']), find(['L', 'U'])) {
@@ -136,6 +138,40 @@ pub fn detect(corpus: &Corpus) -> Result<Scheme> {
             Ok(if iob1 < iob2 { Scheme::Iob1 } else { Scheme::Iob2 })
         }
     }
+}
+
+/// E006 when files that were read as one corpus are in schemes of different letters. Every entity in
+/// IOBES or BILOU has a last token, so a file of a single one shows its scheme.
+fn check_files(corpus: &Corpus) -> Result<()> {
+    if corpus.sources().count() < 2 {
+        return Ok(());
+    }
+    let family = |tag: &str| match split_tag(tag) {
+        Some(('E' | 'S', _)) => 2,
+        Some(('L' | 'U', _)) => 3,
+        Some(('B' | 'I', _)) => 1,
+        _ => 0,
+    };
+    let families: Vec<usize> = corpus.tags.iter().map(family).collect();
+    let mut files: Vec<(&str, usize)> = Vec::new();
+    for sentence in corpus.sentences() {
+        let found = sentence.tag_ids().iter().map(|&tag| families[tag as usize]).max().unwrap_or(0);
+        let path = sentence.source().path.as_str();
+        match files.last_mut() {
+            Some((file, most)) if *file == path => *most = found.max(*most),
+            _ => files.push((path, found)),
+        }
+    }
+    files.retain(|(_, family)| *family > 0);
+    let differs = files.iter().find(|(_, family)| *family != files[0].1);
+    let Some((other, family)) = differs else { return Ok(()) };
+    let letters = |family: usize| ["", "B and I", "E and S", "L and U"][family];
+    let (first, first_family) = files[0];
+    let message =
+        format!("{} tags in {first}, {} tags in {other}", letters(first_family), letters(*family));
+    Err(Error::new("E006", message)
+        .at(other, None, None)
+        .help(format!("write both in one scheme: `longhand convert {other} OUT --scheme iob2`")))
 }
 
 /// A tag that [`repair`] rewrote.
@@ -226,6 +262,28 @@ mod tests {
         assert_eq!(detect("U-P O"), Ok(Bilou));
         assert_eq!(detect("O O"), Ok(Iob2));
         assert_eq!(detect("U-P S-P").unwrap_err().code, "E006");
+    }
+
+    #[test]
+    fn files_in_schemes_of_different_letters_are_told_apart() {
+        let file = |path: &str, tags: &str| {
+            let words = tags.replace(|c| c != ' ', "w");
+            let mut corpus = Corpus::from_pairs(&[("w", "O"), (&words, tags)]);
+            corpus.source.path = path.into();
+            corpus
+        };
+        let mut both = file("train", "B-P I-P O B-P");
+        both.append(&file("dev", "B-P I-P"));
+        assert_eq!(detect(&both), Ok(Iob2));
+        both.append(&file("test", "S-P O"));
+        let error = detect(&both).unwrap_err();
+        assert_eq!(
+            (error.code, &*error.message),
+            ("E006", "B and I tags in train, E and S tags in test")
+        );
+        let mut iobes = file("train", "B-P I-P E-P");
+        iobes.append(&file("dev", "O S-P"));
+        assert_eq!(detect(&iobes), Ok(Iobes));
     }
 
     #[test]

@@ -1,0 +1,73 @@
+//! What the codes mean that only the program raises; those of files are in `data`, those of training
+//! in `train`.
+
+/// Code and explanation.
+pub const CODES: &[(&str, &str)] = &[
+    (
+        "W016",
+        "More threads than the machine has cores: they wait for each other. 0 takes all cores.",
+    ),
+    ("E044", "There is no help on that. `longhand help codes` lists what there is help on."),
+    ("E045", "The system gives no more threads. Ask for fewer: --threads 2."),
+    ("E048", "Options that do not go together, or a name whose ending does not say what to write."),
+    (
+        "E046",
+        "Two files to be scored against each other do not have the same tokens in the same sentences. \
+         The message names the first difference in both.",
+    ),
+    (
+        "W047",
+        "The conlleval program knows B, I, O and half of E. It reads a row of S- as one entity and can \
+         give an F1 of 100 for a wrong answer. Turn the tags into IOB2 before scoring by its rule.",
+    ),
+    (
+        "W049",
+        "Predicted tags that their scheme does not allow, such as I-org after O. The strict rule counts \
+         only entities that are well-formed; conlleval's takes such a tag for the start of one.",
+    ),
+    (
+        "E049",
+        "A line of a .jsonl file is no text with entities. Each line is an object with `text` and `ents` (or \
+         `entities`, `spans`, `label`): objects with `start`, `end` and `label`, or lists of these three. \
+         Offsets count characters from 0. Entities lie within the text and do not overlap; with `tokens` \
+         they begin and end where a token does.",
+    ),
+    (
+        "E050",
+        "The file to be written is there already and was not touched; --force writes over it.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::path::Path;
+
+    fn sources(folder: &Path, texts: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, texts);
+            } else {
+                texts.push(std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn every_code_of_every_crate_is_explained_by_help() {
+        let known: HashSet<&str> = crate::all_codes().map(|(code, _)| *code).collect();
+        let mut texts = Vec::new();
+        for folder in ["crates/cli", "crates/data/src", "crates/train/src"] {
+            sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut texts);
+        }
+        let is_code = |word: &&str| {
+            word.len() == 4
+                && word.starts_with(['E', 'W', 'I'])
+                && word[1..].bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let words = texts.iter().flat_map(|text| text.split('"')).filter(is_code);
+        let unknown: HashSet<&str> = words.filter(|code| !known.contains(code)).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+    }
+}

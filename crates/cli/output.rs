@@ -1,0 +1,110 @@
+//! What commands write: tagged files, and text that fits the screen.
+
+use std::path::Path;
+
+use data::doctor::Severity;
+use data::scheme::Change;
+use data::{Corpus, Error, Format, Result};
+use report::human::{count, counted};
+use report::table::WIDTH;
+
+/// Repaired tags that are shown one by one.
+const SHOWN: usize = 10;
+
+/// The format of a tagged file by its name's ending.
+///
+/// # Errors
+/// E048 for an ending that says nothing.
+pub fn tagged_format(path: &Path) -> Result<Format> {
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    match extension.as_str() {
+        "csv" => Ok(Format::Csv),
+        "conll" | "iob" | "iob2" | "bio" | "txt" | "tsv" => Ok(Format::Conll),
+        _ => Err(Error::new("E048", format!("{} is neither .csv nor .conll", path.display()))
+            .help("the ending says how to write: OUT.csv or OUT.conll")),
+    }
+}
+
+/// A corpus as a file; `path` stands in the error.
+///
+/// # Errors
+/// E042 if it holds what the format cannot.
+pub fn tagged(corpus: &Corpus, format: Format, path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let written = match format {
+        Format::Csv => data::write_csv(corpus, &mut bytes),
+        Format::Conll => data::write_conll(corpus, &mut bytes),
+    };
+    written.map_err(|e| Error::new("E042", e.to_string()).at(path, None, None))?;
+    Ok(bytes)
+}
+
+/// Which tags were repaired: how many, and the first.
+pub fn changes(path: &Path, corpus: &Corpus, changes: &[Change]) -> String {
+    let n = counted(changes.len(), "tag", "tags");
+    let mut text = format!("{}: {n} repaired", path.display());
+    for change in changes.iter().take(SHOWN) {
+        let word = corpus.sentence(change.sentence).word(change.token);
+        let line = format!("line {}: {word:?} {} → {}", change.line, change.from, change.to);
+        text += &format!("\n  {}", harmless(&line));
+    }
+    if changes.len() > SHOWN {
+        text += &format!("\n  and {} more", count(changes.len() - SHOWN));
+    }
+    text
+}
+
+/// A line of a file must not steer the reader's terminal.
+pub fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// Words on lines of at most 80 columns, those after the first behind `indent`. A word that is wider
+/// stays whole: it may be a path that someone wants to copy.
+pub fn wrapped(text: &str, indent: &str) -> String {
+    let start = text.len() - text.trim_start().len();
+    let mut out = text[..start].to_owned();
+    let mut column = start;
+    let mut fresh = true;
+    for word in text[start..].split(' ') {
+        let width = word.chars().count();
+        if !fresh && column + 1 + width > WIDTH {
+            out.truncate(out.trim_end_matches(' ').len());
+            out.push('\n');
+            out.push_str(indent);
+            column = indent.chars().count();
+        } else if !fresh {
+            out.push(' ');
+            column += 1;
+        }
+        fresh = false;
+        out.push_str(word);
+        column += width;
+    }
+    out + "\n"
+}
+
+/// A finding's first word in the colour of its severity.
+pub fn painted(head: &str, severity: Severity, color: bool) -> String {
+    let code = match severity {
+        Severity::Info => "36",
+        Severity::Warn => "33",
+        Severity::Error => "31",
+    };
+    if color { format!("\x1b[1;{code}m{head}\x1b[0m") } else { head.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrapping_breaks_at_blanks_only_and_keeps_every_word() {
+        let text = format!("  a {} b {}", "x".repeat(79), "word ".repeat(30));
+        let lines = wrapped(&text, "    ");
+        assert!(lines.starts_with("  a\n    xxx"), "{lines}");
+        let words = |s: &str| s.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(words(&lines), words(&text));
+        assert_eq!(lines.lines().filter(|line| line.len() > WIDTH).count(), 1);
+    }
+}

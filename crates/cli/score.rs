@@ -1,0 +1,191 @@
+//! `longhand score`: two taggings of the same words, whoever made them.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use data::scheme::{self, split_tag};
+use data::{Corpus, CorpusBuilder, Encoding, Error, Result, Scheme, Source, Warning};
+use eval::{Rule, Scorer};
+use report::human::counted;
+
+use crate::args::{ReadArgs, ScoreArgs, ScoreLayout};
+use crate::{Screen, Stop, input, warn};
+
+/// The same sentences under two taggings.
+struct Taggings {
+    gold: Corpus,
+    predicted: Corpus,
+    warnings: Vec<Warning>,
+}
+
+/// Scores the predicted tags and prints the result.
+pub fn run(args: &ScoreArgs, screen: Screen) -> std::result::Result<(), Stop> {
+    let mut taggings = match (&args.gold, &args.predicted) {
+        (Some(gold), Some(predicted)) => two_files(gold, predicted, args)?,
+        (Some(file), None) => columns(file)?,
+        (None, _) => columns(Path::new("-"))?,
+    };
+    let rule = rule(args, &mut taggings)?;
+    warn(&taggings.warnings, screen);
+    let mut scorer = Scorer::new(rule);
+    for (gold, predicted) in taggings.gold.sentences().zip(taggings.predicted.sentences()) {
+        let [gold, predicted]: [Vec<&str>; 2] = [gold, predicted].map(|s| s.tags().collect());
+        scorer.add(&gold, &predicted);
+    }
+    let scores = scorer.finish();
+    let text = match args.format {
+        Some(ScoreLayout::Conlleval) => report::conlleval::page(&scores),
+        None if args.json => serde_json::to_string_pretty(&scores).expect("plain values") + "\n",
+        None => report::table::scores(&scores, screen.color),
+    };
+    io::stdout().lock().write_all(text.as_bytes())?;
+    match args.fail_under {
+        Some(least) if scores.micro.f1 < least => Err(Stop::No),
+        _ => Ok(()),
+    }
+}
+
+/// The rule that was asked for. Without a mode it is strict, or conlleval's in conlleval's layout.
+fn rule(args: &ScoreArgs, taggings: &mut Taggings) -> Result<Rule> {
+    let by_layout = if args.format.is_some() { "conlleval" } else { "strict" };
+    let mode = args.mode.as_deref().unwrap_or(by_layout);
+    match input::rule(mode, Scheme::Iob2)? {
+        Rule::Strict(_) => strict(args, taggings).map(Rule::Strict),
+        Rule::Conlleval => {
+            let letters = ['E', 'S', 'L', 'U'];
+            if let Some(tag) = first_with(&taggings.gold, &letters) {
+                let message =
+                    format!("conlleval does not know the letters of IOBES and BILOU ({tag})");
+                let help = "turn the tags into IOB2 first: `longhand convert IN OUT --scheme iob2`";
+                taggings.warnings.push(Warning::new("W047", message).help(help));
+            }
+            Ok(Rule::Conlleval)
+        }
+        rule => Ok(rule),
+    }
+}
+
+/// The scheme of the gold tags. The predicted ones must be in it too, but may break its rules.
+fn strict(args: &ScoreArgs, taggings: &mut Taggings) -> Result<Scheme> {
+    let Taggings { gold, predicted, warnings } = taggings;
+    let n_tags = gold.tags.iter().filter(|tag| split_tag(tag).is_some()).count();
+    if n_tags == 0 && gold.n_tokens() > 0 {
+        let values: Vec<&str> = gold.tags.iter().take(3).collect();
+        let message = format!("no tag in the gold column; it holds {} …", values.join(", "));
+        return Err(Error::new("E009", message)
+            .at(&gold.source.path, None, None)
+            .help("the last column is the prediction, the one before it is gold"));
+    }
+    let scheme = match &args.scheme {
+        Some(name) => return Scheme::parse(name),
+        None => scheme::detect(gold)?,
+    };
+    let foreign: Vec<char> = ['B', 'I', 'E', 'S', 'L', 'U']
+        .into_iter()
+        .filter(|l| !scheme.letters().contains(l))
+        .collect();
+    if let Some(tag) = first_with(predicted, &foreign) {
+        let message = format!("gold tags are {scheme}, but {tag} is predicted");
+        return Err(Error::new("E006", message)
+            .at(&predicted.source.path, None, None)
+            .help("write both in one scheme (`longhand convert`), or name it: `--scheme`"));
+    }
+    let illegal = scheme::validate(predicted, scheme).count;
+    if illegal > 0 {
+        let tags = counted(illegal, "predicted tag is", "predicted tags are");
+        let message =
+            format!("{tags} not legal in {scheme} and may be no entity by the strict rule");
+        let help = "`--mode conlleval` reads them as the shared tasks did";
+        warnings.push(Warning::new("W049", message).help(help));
+    }
+    Ok(scheme)
+}
+
+fn first_with<'a>(corpus: &'a Corpus, letters: &[char]) -> Option<&'a str> {
+    let has = |tag: &&str| split_tag(tag).is_some_and(|(letter, _)| letters.contains(&letter));
+    corpus.tags.iter().find(has)
+}
+
+/// Gold and prediction in files of their own, whose words must be the same.
+fn two_files(gold: &Path, predicted: &Path, args: &ScoreArgs) -> Result<Taggings> {
+    if gold.as_os_str() == "-" && predicted.as_os_str() == "-" {
+        return Err(Error::new("E048", "standard input cannot be both files"));
+    }
+    let ScoreArgs { encoding, columns, .. } = args;
+    let read = ReadArgs { format: None, encoding: encoding.clone(), columns: columns.clone() };
+    let (gold, mut warnings) = input::read_corpus(gold, &read)?;
+    let (predicted, more) = input::read_corpus(predicted, &read)?;
+    warnings.extend(more);
+    same_words(&gold, &predicted)?;
+    Ok(Taggings { gold, predicted, warnings })
+}
+
+fn same_words(gold: &Corpus, predicted: &Corpus) -> Result<()> {
+    let paths = [&gold.source.path, &predicted.source.path];
+    let fail = |what: String, line: u64| {
+        Err(Error::new("E046", what)
+            .at(paths[1], line, None)
+            .help("both files must have the same tokens in the same sentences"))
+    };
+    for (g, p) in gold.sentences().zip(predicted.sentences()) {
+        for j in 0..g.len().min(p.len()) {
+            if g.word(j) != p.word(j) {
+                let what = format!(
+                    "{:?} stands here, {:?} in {}:{}",
+                    p.word(j),
+                    g.word(j),
+                    paths[0],
+                    g.line(j)
+                );
+                return fail(what, p.line(j));
+            }
+        }
+        if g.len() != p.len() {
+            let what = format!(
+                "this sentence has {} tokens, that of {}:{} has {}",
+                p.len(),
+                paths[0],
+                g.line(0),
+                g.len()
+            );
+            return fail(what, p.line(0));
+        }
+    }
+    if gold.len() != predicted.len() {
+        let sentences = counted(predicted.len(), "sentence", "sentences");
+        let what = format!("{sentences}, but {} has {}", paths[0], gold.len());
+        return fail(what, predicted.sentence(predicted.len() - 1).line(0));
+    }
+    Ok(())
+}
+
+/// One file as conlleval takes it: the last column is the prediction, the one before it gold. A blank
+/// line, or one that begins with `-X-`, ends a sentence.
+fn columns(path: &Path) -> Result<Taggings> {
+    let (name, text, warnings) = input::any_text(path, Encoding::Auto)?;
+    let builder = || CorpusBuilder::new(Source::named(&name), false, true);
+    let [mut gold, mut predicted] = [builder(), builder()];
+    let mut width = None;
+    for (number, line) in (1_u32..).zip(text.lines()) {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        if fields.first().is_none_or(|first| *first == "-X-") {
+            gold.end_sentence();
+            predicted.end_sentence();
+            continue;
+        }
+        let n = *width.get_or_insert(fields.len());
+        if n != fields.len() || n < 2 {
+            let counts = if n < 2 { "2 at least".into() } else { n.to_string() };
+            let message = format!("{} fields, expected {counts}", fields.len());
+            return Err(Error::new("E003", message).at(&name, u64::from(number), None).excerpt(line).help(
+                "each line is a token with its gold tag and, last, the predicted one; to score two \
+                 files: longhand score GOLD PRED",
+            ));
+        }
+        // With two columns the tags stand for the word too.
+        gold.push_token(fields[0], None, Some(fields[n - 2]), number);
+        predicted.push_token(fields[0], None, Some(fields[n - 1]), number);
+    }
+    let [gold, predicted] = [gold, predicted].map(CorpusBuilder::finish);
+    Ok(Taggings { gold, predicted, warnings })
+}
