@@ -10,7 +10,7 @@ const DATA: &str = "Word,Tag\nAnn,B-per\nleft,O\nRome,B-geo\n,\nBob,B-per\nslept
 fn a_new_configuration_has_every_key_and_trains_as_the_preset_does() {
     let dir = Dir::new();
     dir.write("data.csv", DATA);
-    dir.run(&["init", "data.csv"]).expect(0).says(&["longhand.toml", "repaired"]);
+    dir.run(&["init", "data.csv"]).expect(0).says(&["longhand.toml", "fast"]);
     let text = dir.read("longhand.toml");
     for part in ["data.csv (UTF-8, token=Word,tag=Tag)", "2 sentences, 5 tokens", "geo 1, per 2"] {
         assert!(text.contains(part), "no `{part}` in\n{text}");
@@ -19,7 +19,7 @@ fn a_new_configuration_has_every_key_and_trains_as_the_preset_does() {
         assert!(text.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
     }
     let read = train::Config::resolve(None, Some(("longhand.toml".as_ref(), &text)), &[]).unwrap();
-    assert_eq!(read, train::Config::preset("repaired").unwrap());
+    assert_eq!(read, train::Config::preset("fast").unwrap());
     // The preset itself is in it, comments and all.
     assert!(text.ends_with(train::config::PRESETS[0].1));
 }

@@ -101,7 +101,7 @@ fn a_column_of_parts_of_speech_is_not_taken_for_tags() {
 #[test]
 fn a_loss_that_is_no_number_ends_the_run_with_its_own_code() {
     let dir = Dir::new();
-    let args = ["train", "-o", "run", "--preset", "tutorial", "--lr", "5", "--batch", "100"];
+    let args = ["train", "-o", "run", "--preset", "tutorial", "--lr", "3", "--batch", "10"];
     let ran = dir.run(
         &[&args[..], &QUICK[..2], &["--set", "encoder=bilstm:8,lstm:8", "--threads", "2"]].concat(),
     );

@@ -208,6 +208,9 @@ fn a_label_that_only_dev_has_is_refused_unless_told_so() {
     dir.run(&allowed).expect(0).says(&["W007", "product"]);
 }
 
+/// Name and content of a file, flags, and what the error has to say.
+type Case<'a> = (&'a str, Vec<u8>, &'a [&'a str], &'a [&'a str]);
+
 #[test]
 fn mistakes_in_files_give_one_error_with_its_place_and_leave_nothing_behind() {
     let dir = Dir::new();
@@ -216,7 +219,7 @@ fn mistakes_in_files_give_one_error_with_its_place_and_leave_nothing_behind() {
     bad_byte[60] = 0x85;
     let no_breaks: String =
         (0..10_050).map(|n| format!("w{n},{}\n", if n == 0 { "B-x" } else { "O" })).collect();
-    let cases: &[(&str, Vec<u8>, &[&str], &[&str])] = &[
+    let cases: &[Case] = &[
         ("columns.csv", good.replacen(",Tag", ",Label_x", 1).into(), &[], &["E002", "Label_x"]),
         (
             "ragged.csv",

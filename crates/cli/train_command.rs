@@ -139,7 +139,7 @@ fn keep_inputs(args: &TrainArgs, folder: &Path) -> data::Result<()> {
             (Ok(a), Ok(b)) => a == b,
             _ => false,
         };
-        if train::run::FILES.iter().any(|name| same(&name)) {
+        if train::run::FILES.iter().any(same) {
             let message = format!("the run would write over {}", input.display());
             return Err(data::Error::new("E012", message).help("choose another folder with `-o`"));
         }

@@ -209,7 +209,7 @@ pub enum Chars<F> {
     /// See [`CharCnn`].
     Cnn(CharCnn<F>),
     /// See [`CharLstm`].
-    Lstm(CharLstm<F>),
+    Lstm(Box<CharLstm<F>>),
 }
 
 enum CharsCache<F> {
@@ -488,7 +488,7 @@ impl<F: Real> Chars<F> {
         let CharSpec { kind, n_chars, n_in, n_out } = spec;
         match kind {
             CharKind::Cnn => Chars::Cnn(CharCnn::new(n_chars, n_in, n_out, seed, index)),
-            CharKind::Lstm => Chars::Lstm(CharLstm::new(n_chars, n_in, n_out / 2, seed, index)),
+            CharKind::Lstm => Chars::Lstm(Box::new(CharLstm::new(n_chars, n_in, n_out / 2, seed, index))),
         }
     }
 

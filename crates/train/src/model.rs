@@ -213,7 +213,7 @@ pub(crate) fn open<'a>(bytes: &'a [u8], path: &Path) -> Result<(SafeTensors<'a>,
     let bad = |what: &str| not_a_model(path, what);
     let kind = || match bytes {
         b if b.len() > 8 && b[8] == b'{' => "it is cut short or damaged",
-        b if b.is_empty() => "it is empty",
+        [] => "it is empty",
         _ => "it is another kind of file",
     };
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|_| bad(kind()))?;
