@@ -488,7 +488,9 @@ impl<F: Real> Chars<F> {
         let CharSpec { kind, n_chars, n_in, n_out } = spec;
         match kind {
             CharKind::Cnn => Chars::Cnn(CharCnn::new(n_chars, n_in, n_out, seed, index)),
-            CharKind::Lstm => Chars::Lstm(Box::new(CharLstm::new(n_chars, n_in, n_out / 2, seed, index))),
+            CharKind::Lstm => {
+                Chars::Lstm(Box::new(CharLstm::new(n_chars, n_in, n_out / 2, seed, index)))
+            }
         }
     }
 
