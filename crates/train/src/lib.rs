@@ -6,8 +6,8 @@
 //!                                                               └── tagging ──► tags
 //! ```
 //!
-//! A run is fixed by its data, its [`Config`] and nothing else: the number of threads, an interruption
-//! and the machine's clock change no bit of the model.
+//! A run is fixed by its data, its [`Config`] and the kernel level of the processor (`tensor::simd`): the
+//! number of threads, an interruption and the machine's clock change no bit of the model.
 
 pub mod batch;
 mod checkpoint;
