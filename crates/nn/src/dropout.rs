@@ -10,7 +10,7 @@
 
 use ndarray::Array2;
 use tensor::random::{Purpose, Stream};
-use tensor::{Real, vectorised};
+use tensor::{Real, scratch, vectorised};
 
 use crate::packing::Packing;
 
@@ -70,17 +70,34 @@ impl Noise<'_> {
             return None;
         }
         let keep = F::of(1.0 / (1.0 - p));
-        let mut mask = Array2::zeros((rows, width));
+        let dropped = below(p);
+        let mut mask = scratch::take((rows, width));
+        let mut draws = Vec::new();
         for (r, &sentence) in self.sentences.iter().enumerate() {
-            let mut stream =
-                Stream::numbered(self.seed, Purpose::Dropout, place, self.epoch, sentence);
-            for t in 0..tokens(r) {
+            draws.resize(tokens(r) * width, 0);
+            Stream::numbered(self.seed, Purpose::Dropout, place, self.epoch, sentence)
+                .fill(&mut draws);
+            for (t, draws) in draws.chunks_exact(width.max(1)).enumerate() {
                 let mut units = mask.row_mut(row(r, t));
-                units.mapv_inplace(|_| if f64::from(stream.unit()) < p { F::zero() } else { keep });
+                let units = units.as_slice_mut().expect("row-major");
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        for (unit, &draw) in units.iter_mut().zip(draws) {
+                            *unit = if draw >> 8 < dropped { F::zero() } else { keep };
+                        }
+                    },
+                );
             }
         }
         Some(mask)
     }
+}
+
+/// The bound b with (draw >> 8) < b exactly where the number in [0, 1) that [`Stream::unit`] makes of a draw
+/// is below `p`.
+fn below(p: f64) -> u32 {
+    (p * f64::from(1 << 24)).ceil() as u32
 }
 
 /// (1) and (1'): multiplies the rows of each sentence in `x` (N, D) by its row of `mask` (B, D), or each
@@ -102,7 +119,10 @@ pub fn apply<F: Real>(x: &mut Array2<F>, mask: &Array2<F>, packing: &Packing) {
 /// One step of [`apply`]: `x_t` (n, D) holds a row of each of the first n sentences.
 pub fn scale<F: Real>(x_t: &mut [F], mask: &Array2<F>) {
     let mask = mask.as_slice().expect("row-major");
-    vectorised(|| x_t.iter_mut().zip(mask).for_each(|(x, m)| *x *= *m));
+    vectorised(
+        #[inline(always)]
+        || x_t.iter_mut().zip(mask).for_each(|(x, m)| *x *= *m),
+    );
 }
 
 #[cfg(test)]
@@ -120,6 +140,17 @@ mod tests {
         let other = Noise { sentences: &[9], ..noise }.mask::<f64>(4, 10_000, 0.2).unwrap();
         assert_eq!(m.row(1), other.row(0));
         assert!(noise.mask::<f64>(4, 5, 0.0).is_none());
+    }
+
+    #[test]
+    fn the_bound_on_draws_is_the_bound_on_numbers() {
+        for p in [0.1, 0.25, 0.3, 0.5, 1.0 / 3.0, 0.999_999_99, 3.0 / f64::from(1 << 24)] {
+            let near = below(p);
+            for x in near.saturating_sub(2)..(near + 3).min(1 << 24) {
+                let unit = x as f32 * (1.0 / (1 << 24) as f32); // as Stream::unit has it
+                assert_eq!(f64::from(unit) < p, x < below(p), "{x} {p}");
+            }
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@
 //! gradient is kept as [`RowGrads`]: which rows, and what to add to them.
 
 use ndarray::{Array2, ArrayView2};
-use tensor::{Real, scratch};
+use tensor::{Real, prefetch, scratch, vectorised};
 
 use crate::params;
 
@@ -79,18 +79,30 @@ impl<F: Real> RowGrads<F> {
     }
 }
 
-/// Adds the rows `ids` of `table` (V, D) to `sum` (D), from the first to the last.
+/// Adds the rows `ids` of `table` (V, D) to `sum` (D), from the first to the last, and asks for the rows
+/// `next`, which are to be added to another sum.
 ///
 /// # Panics
 /// If an id is not a row of the table.
 #[inline]
-pub(crate) fn add_table_rows<F: Real>(table: &Array2<F>, ids: &[u32], sum: &mut [F]) {
+pub(crate) fn add_table_rows<F: Real>(
+    table: &Array2<F>,
+    ids: &[u32],
+    next: &[u32],
+    sum: &mut [F],
+) {
     let rows = table.as_slice().expect("row-major");
     let width = sum.len();
-    for &id in ids {
-        let row = &rows[id as usize * width..][..width];
-        sum.iter_mut().zip(row).for_each(|(sum, &w)| *sum += w);
-    }
+    let row = |id: u32| &rows[id as usize * width..][..width];
+    next.iter().for_each(|&id| prefetch(row(id)));
+    vectorised(
+        #[inline(always)]
+        || {
+            for &id in ids {
+                sum.iter_mut().zip(row(id)).for_each(|(sum, &w)| *sum += w);
+            }
+        },
+    );
 }
 
 #[cfg(test)]

@@ -187,8 +187,9 @@ impl<F: Real> Lstm<F> {
         add_dot(&mut grads.w_ih, &da.t(), &*x); // (2')
         add_rows(&mut grads.b, &*da);
         let mut dx = dot(&*da, &self.w_ih);
-        if let Some(m_x) = &masks.input {
-            dropout::apply(&mut dx, m_x, &packing); // (1')
+        if let Some(m_x) = masks.input {
+            dropout::apply(&mut dx, &m_x, &packing); // (1')
+            scratch::give(m_x);
         }
         dx
     }

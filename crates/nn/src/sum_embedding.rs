@@ -82,9 +82,12 @@ impl<F: Real> SumEmbedding<F> {
     /// If an id is not a row of its table, or a token has not one id a table.
     pub fn forward(&self, ids: &[u32]) -> (Array2<F>, Cache) {
         let ids = self.rows_of(ids);
-        let mut x = scratch::zeros((ids.len() / self.tables(), self.rows.ncols()));
-        for (mut x_n, ids) in x.rows_mut().into_iter().zip(ids.chunks_exact(self.tables())) {
-            add_table_rows(&self.rows, ids, x_n.as_slice_mut().expect("row-major")); // (1)
+        let tables = self.tables();
+        let mut x = scratch::zeros((ids.len() / tables, self.rows.ncols()));
+        for (n, mut x_n) in x.rows_mut().into_iter().enumerate() {
+            let (now, next) = ids[n * tables..].split_at(tables);
+            let next = &next[..tables.min(next.len())];
+            add_table_rows(&self.rows, now, next, x_n.as_slice_mut().expect("row-major")); // (1)
         }
         (x, Cache { ids })
     }

@@ -20,7 +20,7 @@
 
 use ndarray::{Array2, ArrayView1, ArrayViewD, ArrayViewMutD, Axis, concatenate, s};
 use tensor::Real;
-use tensor::scratch::Lent;
+use tensor::scratch::{self, Lent};
 
 use crate::bilstm::{self, BiLstm};
 use crate::char_cnn::{self, CharCnn};
@@ -344,8 +344,9 @@ impl<F: Real> Tagger<F> {
         let wide = self.wide.as_ref().zip(wide);
         let wide = wide.map(|(layer, (ids, kept))| layer.backward(&ids, kept.as_deref(), ds)); // (7')
         let mut dx = self.network.dense.backward(dense, ds, &mut grads.dense); // (6')
-        if let Some(m) = &dense_mask {
-            dropout::apply(&mut dx, m, &packing); // (5')
+        if let Some(m) = dense_mask {
+            dropout::apply(&mut dx, &m, &packing); // (5')
+            scratch::give(m);
         }
         let pairs = self.network.encoder.iter().zip(layers).zip(&mut grads.encoder);
         for ((layer, cache), grads) in pairs.rev() {

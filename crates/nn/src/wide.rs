@@ -68,7 +68,9 @@ impl<F: Real> Wide<F> {
         for (n, mut s_n) in scores.rows_mut().into_iter().enumerate() {
             if kept.is_none_or(|kept| kept[n]) {
                 let s_n = s_n.as_slice_mut().expect("row-major");
-                add_table_rows(&self.table, &ids[n * features..][..features], s_n); // (1)
+                let (now, next) = ids[n * features..].split_at(features);
+                let next = &next[..features.min(next.len())];
+                add_table_rows(&self.table, now, next, s_n); // (1)
             }
         }
     }

@@ -18,7 +18,7 @@ pub mod scratch;
 pub mod simd;
 
 pub use adam::{AdamRates, adam_update};
-pub use kernels::vectorised;
+pub use kernels::{prefetch, vectorised};
 pub use lstm::{LstmKernel, LstmStep};
 pub use product::{add_dot, dot, dot_bias, dot_into};
 pub use real::Real;
