@@ -81,8 +81,9 @@ impl Noise<'_> {
                 let mut units = mask.row_mut(row(r, t));
                 let units = units.as_slice_mut().expect("row-major");
                 vectorised(
+                    // By value: what lies behind a reference might change with every unit.
                     #[inline(always)]
-                    || {
+                    move || {
                         for (unit, &draw) in units.iter_mut().zip(draws) {
                             *unit = if draw >> 8 < dropped { F::zero() } else { keep };
                         }

@@ -85,12 +85,7 @@ impl<F: Real> RowGrads<F> {
 /// # Panics
 /// If an id is not a row of the table.
 #[inline]
-pub(crate) fn add_table_rows<F: Real>(
-    table: &Array2<F>,
-    ids: &[u32],
-    next: &[u32],
-    sum: &mut [F],
-) {
+pub(crate) fn add_table_rows<F: Real>(table: &Array2<F>, ids: &[u32], next: &[u32], sum: &mut [F]) {
     let rows = table.as_slice().expect("row-major");
     let width = sum.len();
     let row = |id: u32| &rows[id as usize * width..][..width];

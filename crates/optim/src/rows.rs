@@ -5,10 +5,10 @@
 //! of Keras, under which an untouched row still moves along its fading m: equations (1)–(4) of
 //! [`crate::adam`] with g = 0. Both are here: [`RowAdam::update_touched`], [`RowAdam::update_all`].
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 use nn::embedding::RowGrads;
 use rayon::prelude::*;
-use tensor::{AdamRates, Real, adam_update, prefetch, sum_of_squares};
+use tensor::{AdamRates, Real, adam_update, prefetch, sum_of_squares, vectorised};
 
 /// The gradient of a table over a whole batch: each touched row once, in the order of first touch.
 #[derive(Clone, Debug)]
@@ -61,17 +61,24 @@ impl Summer {
         let (starts, sources) = self.sources(shards, &counts);
         ids.iter().for_each(|&id| self.place[id as usize] = 0);
 
-        let views: Vec<ArrayView2<'_, F>> = shards.iter().map(|s| s.rows()).collect();
+        let grads: Vec<&[F]> =
+            shards.iter().map(|s| s.rows.as_slice().expect("row-major")).collect();
+        let grad =
+            |&(shard, row): &(u32, u32)| &grads[shard as usize][row as usize * width..][..width];
         let mut rows = Array2::zeros((ids.len(), width));
         let flat = rows.as_slice_mut().expect("row-major");
         flat.par_chunks_mut((CHUNK * width).max(1)).enumerate().for_each(|(chunk, rows)| {
-            for (u, sum) in rows.chunks_mut(width).enumerate() {
-                let u = chunk * CHUNK + u;
-                for &(shard, row) in &sources[starts[u] as usize..starts[u + 1] as usize] {
-                    let row = views[shard as usize].row(row as usize);
-                    sum.iter_mut().zip(&row).for_each(|(s, &r)| *s += r);
-                }
-            }
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (u, sum) in rows.chunks_exact_mut(width).enumerate() {
+                        let u = chunk * CHUNK + u;
+                        for source in &sources[starts[u] as usize..starts[u + 1] as usize] {
+                            sum.iter_mut().zip(grad(source)).for_each(|(s, &g)| *s += g);
+                        }
+                    }
+                },
+            );
         });
         SummedRows { ids, rows }
     }
