@@ -8,7 +8,7 @@ use ndarray::Array2;
 use nn::embedding::RowGrads;
 use nn::tagger::{Network, TableGrads, Tagger};
 use nn::{Params, dropout::Noise};
-use optim::rows::Summer;
+use optim::rows::{SummedRows, Summer};
 use optim::sum::{clip_factor, squared_norm, sum_tree};
 use optim::{Adam, RowAdam};
 use rayon::prelude::*;
@@ -74,7 +74,7 @@ pub struct Progress {
 }
 
 /// Somebody who watches a run and may stop it.
-pub trait Observer {
+pub trait Observer: Send {
     /// After every batch; true stops the run, to be resumed from here.
     fn batch(&mut self, progress: &Progress) -> bool;
 
@@ -160,6 +160,15 @@ struct ShardOutcome {
     rows: TableGrads<f32>,
 }
 
+/// What a batch comes to, besides the gradient of the network.
+struct BatchGrads {
+    loss: f64,
+    right: usize,
+    words: SummedRows<f32>,
+    wide: Option<SummedRows<f32>>,
+    squared_norm: f64,
+}
+
 impl Trainer {
     /// A run at its start: initial weights from the configuration's seed.
     ///
@@ -226,6 +235,11 @@ impl Trainer {
     /// # Errors
     /// E011 if loss or gradient is not finite any more; the weights are then those before the batch.
     pub fn epoch(&mut self, observer: &mut dyn Observer) -> Result<Outcome> {
+        // On a thread of the pool, which hands work to the others sooner than one outside of it.
+        rayon::scope(|_| self.epoch_in_pool(observer))
+    }
+
+    fn epoch_in_pool(&mut self, observer: &mut dyn Observer) -> Result<Outcome> {
         let Config { batch, bucket, seed, .. } = self.config;
         let epoch = self.position.epoch;
         let batches = batch::epoch(&self.dataset, batch, bucket, seed, epoch);
@@ -289,6 +303,34 @@ impl Trainer {
 
     /// One batch: forward, backward, Adam. Σ loss and number of right positions.
     fn step(&mut self, sentences: &[u32], batches_an_epoch: usize) -> Result<(f64, usize)> {
+        let BatchGrads { loss, right, words, wide, squared_norm } = self.gradient(sentences);
+        if !loss.is_finite() || !squared_norm.is_finite() {
+            return Err(self.not_finite(loss, &self.grads[0]));
+        }
+
+        let total = u64::from(self.config.epochs) * batches_an_epoch as u64;
+        let rate = self.learning_rate(self.position.step, total);
+        self.position.step += 1;
+        let scale = clip_factor(squared_norm, self.config.clip);
+        let mut rates = self.config.adam_settings().rates(self.position.step, rate, scale);
+        rates.decay = (1.0 - rate * self.config.weight_decay) as f32;
+        self.adam.update(&mut self.tagger.network, &self.grads[0], &rates);
+        let lazy = self.config.lazy_rows;
+        let update = |table: &mut Table, weights: &mut Array2<f32>, grads| match lazy {
+            true => table.adam.update_touched(weights, grads, &rates),
+            false => table.adam.update_all(weights, grads, &rates),
+        };
+        update(&mut self.words, &mut self.tagger.words.rows, &words);
+        let layers = self.wide.as_mut().zip(self.tagger.wide.as_mut());
+        if let (Some((table, layer)), Some(grads)) = (layers, &wide) {
+            update(table, &mut layer.table, grads);
+        }
+        self.take_into_average();
+        Ok((loss, right))
+    }
+
+    /// Forward and backward of one batch. What it gives of the network is in `self.grads[0]`.
+    fn gradient(&mut self, sentences: &[u32]) -> BatchGrads {
         let positions: usize = sentences.iter().map(|&i| self.dataset.positions(i)).sum();
         let shards = batch::deal(sentences, |i| self.dataset.positions(i));
         let groups = shards.len().min(GROUPS);
@@ -305,45 +347,32 @@ impl Trainer {
             })
             .collect();
         sum_tree(&mut grads[..groups]);
+        self.grads = grads;
         let outcomes: Vec<ShardOutcome> = outcomes.into_iter().flatten().collect();
         let loss: f64 = outcomes.iter().map(|o| o.loss).sum();
         let right = outcomes.iter().map(|o| o.right).sum();
-        let rows: Vec<&RowGrads<f32>> = outcomes.iter().map(|o| &o.rows.words).collect();
+        let words: Vec<&RowGrads<f32>> = outcomes.iter().map(|o| &o.rows.words).collect();
         let wide: Vec<&RowGrads<f32>> =
             outcomes.iter().filter_map(|o| o.rows.wide.as_ref()).collect();
-        let (rows, wide) = rayon::join(
-            || self.words.summer.sum(&rows),
+        let (words, wide) = rayon::join(
+            || self.words.summer.sum(&words),
             || self.wide.as_mut().map(|t| t.summer.sum(&wide)),
         );
-        let squared_norm = squared_norm(&grads[0])
-            + rows.squared_norm()
+        let squared_norm = squared_norm(&self.grads[0])
+            + words.squared_norm()
             + wide.as_ref().map_or(0.0, |w| w.squared_norm());
-        if !loss.is_finite() || !squared_norm.is_finite() {
-            let error = self.not_finite(loss, &grads[0]);
-            self.grads = grads;
-            return Err(error);
-        }
+        BatchGrads { loss, right, words, wide, squared_norm }
+    }
 
-        let total = u64::from(self.config.epochs) * batches_an_epoch as u64;
-        let rate = self.learning_rate(self.position.step, total);
-        self.position.step += 1;
-        let scale = clip_factor(squared_norm, self.config.clip);
-        let mut rates = self.config.adam_settings().rates(self.position.step, rate, scale);
-        rates.decay = (1.0 - rate * self.config.weight_decay) as f32;
-        self.adam.update(&mut self.tagger.network, &grads[0], &rates);
-        let lazy = self.config.lazy_rows;
-        let update = |table: &mut Table, weights: &mut Array2<f32>, grads| match lazy {
-            true => table.adam.update_touched(weights, grads, &rates),
-            false => table.adam.update_all(weights, grads, &rates),
-        };
-        update(&mut self.words, &mut self.tagger.words.rows, &rows);
-        let layers = self.wide.as_mut().zip(self.tagger.wide.as_mut());
-        if let (Some((table, layer)), Some(grads)) = (layers, &wide) {
-            update(table, &mut layer.table, grads);
-        }
-        self.grads = grads;
-        self.take_into_average();
-        Ok((loss, right))
+    /// Runs forward and backward over `sentences` in batches and throws the gradients away, to measure how
+    /// long that takes: real tokens.
+    pub fn rehearse(&mut self, sentences: &[u32]) -> usize {
+        rayon::scope(|_| {
+            for batch in sentences.chunks(self.config.batch) {
+                std::hint::black_box(self.gradient(batch));
+            }
+        });
+        self.dataset.count_tokens(sentences)
     }
 
     /// a ← s a + (1 − s) w, for the share s of 16 steps (Polyak and Juditsky 1992, fading).
