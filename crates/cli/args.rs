@@ -48,6 +48,8 @@ pub enum Command {
     Convert(ConvertArgs),
     /// Write a configuration file to start from.
     Init(InitArgs),
+    /// Measure how fast this machine trains and tags, in half a minute.
+    Bench(BenchArgs),
     /// Print what a shell needs to complete commands and options.
     Completions {
         /// The shell.
@@ -294,6 +296,20 @@ pub struct InfoArgs {
     /// As JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `bench`.
+#[derive(Args)]
+pub struct BenchArgs {
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Threads; 0 for all cores.
+    #[arg(long, default_value_t = 0)]
+    pub threads: usize,
+    /// Seconds that training, forward and backward, and tagging are each measured.
+    #[arg(long, default_value_t = 6.0)]
+    pub seconds: f64,
 }
 
 /// Arguments of `check`.

@@ -4,6 +4,7 @@
 //! check said no, 2 a mistake in arguments, files or models, 3 training diverged, 130 interrupted.
 
 mod args;
+mod bench;
 mod check;
 mod codes;
 mod convert;
@@ -79,6 +80,7 @@ fn main() -> ExitCode {
         Command::Score(args) => score::run(args, screen),
         Command::Convert(args) => convert::run(args, screen),
         Command::Init(args) => init::run(args, screen),
+        Command::Bench(args) => bench::run(args, screen),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man => manual::man(),
         Command::Help { topic } => help(topic.as_deref()),

@@ -24,6 +24,7 @@ impl Dir {
         self.dir.path().join(name)
     }
 
+    #[allow(dead_code)] // nor does every one write
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         std::fs::write(&path, content).expect("a file in a temporary folder");

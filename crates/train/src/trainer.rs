@@ -240,9 +240,8 @@ impl Trainer {
     }
 
     fn epoch_in_pool(&mut self, observer: &mut dyn Observer) -> Result<Outcome> {
-        let Config { batch, bucket, seed, .. } = self.config;
         let epoch = self.position.epoch;
-        let batches = batch::epoch(&self.dataset, batch, bucket, seed, epoch);
+        let batches = self.batches();
         let of = batches.len();
         for sentences in &batches[self.position.batch..] {
             let start = Instant::now();
@@ -268,6 +267,12 @@ impl Trainer {
         let record = self.finish_epoch(of);
         observer.epoch(&record);
         Ok(Outcome::Done(record))
+    }
+
+    /// The batches of the present epoch.
+    fn batches(&self) -> Vec<Vec<u32>> {
+        let Config { batch, bucket, seed, .. } = self.config;
+        batch::epoch(&self.dataset, batch, bucket, seed, self.position.epoch)
     }
 
     fn finish_epoch(&mut self, batches: usize) -> EpochRecord {
@@ -364,15 +369,18 @@ impl Trainer {
         BatchGrads { loss, right, words, wide, squared_norm }
     }
 
-    /// Runs forward and backward over `sentences` in batches and throws the gradients away, to measure how
-    /// long that takes: real tokens.
-    pub fn rehearse(&mut self, sentences: &[u32]) -> usize {
+    /// Forward and backward over the batches of the present epoch, without a step: how many real tokens, and
+    /// how many seconds that takes.
+    pub fn time_gradients(&mut self) -> (usize, f64) {
+        let batches = self.batches();
+        let start = Instant::now();
         rayon::scope(|_| {
-            for batch in sentences.chunks(self.config.batch) {
-                std::hint::black_box(self.gradient(batch));
+            for sentences in &batches {
+                std::hint::black_box(self.gradient(sentences));
             }
         });
-        self.dataset.count_tokens(sentences)
+        let tokens = batches.iter().map(|b| self.dataset.count_tokens(b)).sum();
+        (tokens, start.elapsed().as_secs_f64())
     }
 
     /// a ← s a + (1 − s) w, for the share s of 16 steps (Polyak and Juditsky 1992, fading).
