@@ -100,6 +100,10 @@ fn a_trained_model_tags_text_from_arguments_files_and_standard_input_alike() {
     assert_eq!(line["ents"][1]["start"], 24);
     assert_eq!(line["ents"][1]["end"], 28);
     assert_eq!(line["ents"][1]["label"], "geo");
+    let score = line["ents"][1]["score"].as_f64().unwrap();
+    assert!((0.5..=1.0).contains(&score), "{score}");
+    let shown = dir.run(&["tag", model, "--text", text, "--scores"]).expect(0).out;
+    assert!(shown.contains(&format!("[Rome geo {score:.2}]")), "{shown}");
 
     let conll = dir.run(&["tag", model, "--text", text, "--out", "conll"]).expect(0).out;
     assert!(conll.starts_with("Ann B-per\nmet O\n7,000 O\n"), "{conll}");
@@ -120,6 +124,12 @@ fn eval_and_info_describe_the_model() {
     let scores = dir.run(&["eval", model, "data.csv", "--json"]).expect(0).out;
     let scores: Value = serde_json::from_str(&scores).unwrap();
     assert_eq!(scores["sentences"], 60);
+    let bins = scores["calibration"]["bins"].as_array().unwrap();
+    let sum = |key: &str| bins.iter().map(|b| b[key].as_u64().unwrap()).sum::<u64>();
+    assert_eq!((bins.len(), Some(sum("entities"))), (10, scores["micro"]["found"].as_u64()));
+    assert_eq!(Some(sum("correct")), scores["micro"]["correct"].as_u64());
+    let table = dir.run(&["eval", model, "data.csv"]).expect(0).out;
+    assert!(table.contains("expected calibration error"), "{table}");
     dir.run(&["eval", model, "data.csv", "--fail-under", "1.01"]).expect(1);
     let info: Value =
         serde_json::from_str(&dir.run(&["info", model, "--json"]).expect(0).out).unwrap();

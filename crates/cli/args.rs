@@ -227,6 +227,10 @@ pub struct TagArgs {
     /// What to write.
     #[arg(long, value_enum, default_value_t = OutputKind::Text)]
     pub out: OutputKind,
+    /// Show how likely each entity is in `text` too; the other outputs that have a place for it always
+    /// do.
+    #[arg(long)]
+    pub scores: bool,
     /// Write to a file instead of standard output.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -251,7 +255,7 @@ pub enum InputKind {
 pub enum OutputKind {
     /// The text with its entities marked.
     Text,
-    /// A JSON object a text: {"text":…,"ents":[{"start":…,"end":…,"label":…,"text":…}]}; offsets in characters.
+    /// A JSON object a text: {"text":…,"ents":[{"start":…,"end":…,"label":…,"text":…,"score":…}]}; offsets in characters.
     Jsonl,
     /// A token and its tag a line, blank lines between sentences.
     Conll,

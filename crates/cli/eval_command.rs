@@ -2,9 +2,13 @@
 
 use std::io::{self, Write};
 
-use data::{Corpus, Error, Split};
-use eval::Scorer;
+use data::scheme::spans_leniently;
+use data::{Corpus, Error, Span, Split};
+use eval::{Calibration, Scorer, Scores};
+use serde::Serialize;
 use train::Model;
+use train::entities::Entity;
+use train::tagging::Tagged;
 
 use crate::args::EvalArgs;
 use crate::{Screen, Stop, input, warn};
@@ -28,22 +32,49 @@ pub fn run(args: &EvalArgs, screen: Screen) -> Result<(), Stop> {
 
     let words: Vec<Vec<&str>> =
         part.iter().map(|&i| corpus.sentence(i as usize).words().collect()).collect();
+    let tagged = model.tag_entities(&words, true);
     let mut scorer = Scorer::new(rule);
-    for (&i, predicted) in part.iter().zip(model.tag(&words)) {
+    for (&i, tagged) in part.iter().zip(&tagged) {
         let gold: Vec<&str> = corpus.sentence(i as usize).tags().collect();
-        scorer.add(&gold, &predicted);
+        scorer.add(&gold, &model.outside(&tagged.tags));
     }
     let scores = scorer.finish();
+    let calibration = calibration(&model, &corpus, &part, &tagged);
     let mut out = io::stdout().lock();
     if args.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&scores).expect("plain values"))?;
+        let report = Report { scores: &scores, calibration: &calibration };
+        writeln!(out, "{}", serde_json::to_string_pretty(&report).expect("plain values"))?;
     } else {
         write!(out, "{}", report::table::scores(&scores, screen.color))?;
+        write!(out, "\n{}", report::table::calibration(&calibration, screen.color))?;
     }
     match args.fail_under {
         Some(least) if scores.micro.f1 < least => Err(Stop::No),
         _ => Ok(()),
     }
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    scores: &'a Scores,
+    calibration: &'a Calibration,
+}
+
+/// Probabilities against what is there: an entity is right if its borders and its type are.
+fn calibration(model: &Model, corpus: &Corpus, part: &[u32], tagged: &[Tagged]) -> Calibration {
+    let entities = part.iter().zip(tagged).flat_map(|(&i, tagged)| {
+        let gold: Vec<&str> = corpus.sentence(i as usize).tags().collect();
+        let gold = spans_leniently(&gold); // legal, so read as they are meant
+        let is_right = |e: &Entity| {
+            let (start, end, label) = (e.start, e.end, model.label(e));
+            gold.contains(&Span { start, end, label })
+        };
+        let pairs = tagged.entities.iter().map(|e| (e.probability, is_right(e)));
+        pairs.collect::<Vec<_>>()
+    });
+    eval::calibrate(entities)
 }
 
 fn part(args: &EvalArgs, corpus: &Corpus) -> data::Result<Vec<u32>> {

@@ -7,6 +7,7 @@ use std::path::Path;
 use data::Result;
 use report::Entity;
 use train::Model;
+use train::tagging::Tagged;
 
 use crate::args::{InputKind, OutputKind, TagArgs};
 use crate::{Screen, Stop, input, warn};
@@ -50,15 +51,14 @@ impl Document {
         self.sentences.iter().map(move |s| self.tokens[s.clone()].iter().map(word).collect())
     }
 
-    fn entities(&self, tags: &[Vec<String>]) -> Vec<Entity> {
-        let spans = self.sentences.iter().zip(tags).flat_map(|(sentence, tags)| {
-            let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
-            let spans = data::scheme::spans_leniently(&tags).into_iter().map(|span| {
-                let first = &self.tokens[sentence.start + span.start];
-                let last = &self.tokens[sentence.start + span.end - 1];
-                (first.start..last.end, span.label.to_owned(), None)
-            });
-            spans.collect::<Vec<_>>()
+    fn entities(&self, model: &Model, tagged: &[Tagged], scores: bool) -> Vec<Entity> {
+        let spans = self.sentences.iter().zip(tagged).flat_map(|(sentence, tagged)| {
+            tagged.entities.iter().map(|e| {
+                let first = &self.tokens[sentence.start + e.start];
+                let last = &self.tokens[sentence.start + e.end - 1];
+                let score = scores.then_some(e.probability);
+                (first.start..last.end, model.label(e), score)
+            })
         });
         report::entities(&self.text, spans)
     }
@@ -76,11 +76,16 @@ pub fn run(args: &TagArgs, screen: Screen) -> std::result::Result<(), Stop> {
 
     let documents = read(args, screen)?;
     let sentences: Vec<Vec<&str>> = documents.iter().flat_map(Document::words).collect();
-    let mut tags = model.tag(&sentences).into_iter();
+    let scores = match args.out {
+        OutputKind::Text => args.scores,
+        OutputKind::Jsonl | OutputKind::Html => true,
+        OutputKind::Conll => false,
+    };
+    let mut tagged = model.tag_entities(&sentences, scores).into_iter();
     let mut page = (String::new(), Vec::new());
     for document in &documents {
-        let tags: Vec<Vec<String>> = tags.by_ref().take(document.sentences.len()).collect();
-        let entities = document.entities(&tags);
+        let tagged: Vec<Tagged> = tagged.by_ref().take(document.sentences.len()).collect();
+        let entities = document.entities(&model, &tagged, scores);
         match args.out {
             OutputKind::Text => {
                 let text = report::terminal::tagged(&document.text, &entities, color);
@@ -93,8 +98,9 @@ pub fn run(args: &TagArgs, screen: Screen) -> std::result::Result<(), Stop> {
                 writeln!(out, "{}", report::jsonl::line(&document.text, &entities))?
             }
             OutputKind::Conll => {
-                for (words, tags) in document.words().zip(&tags) {
-                    out.write_all(report::conll::tagged(&words, tags).as_bytes())?;
+                for (words, tagged) in document.words().zip(&tagged) {
+                    let tags = model.outside(&tagged.tags);
+                    out.write_all(report::conll::tagged(&words, &tags).as_bytes())?;
                 }
             }
             OutputKind::Html => append(&mut page, &document.text, entities),

@@ -1,4 +1,4 @@
-//! Tags to spans to scores: three scoring rules, floors, and an analysis of mistakes.
+//! Tags to spans to scores: three scoring rules, floors, calibration, and an analysis of mistakes.
 //!
 //! ```text
 //! gold tags, predicted tags ── rule ──► chunks ──► counts ──► precision, recall, F1
@@ -12,6 +12,7 @@
 //! This crate knows words and tags as strings. It knows no model, reads no file, prints nothing.
 
 mod analysis;
+mod calibration;
 mod chunk;
 mod conlleval;
 mod floors;
@@ -22,6 +23,7 @@ mod seqeval;
 mod strict;
 
 pub use analysis::{Analysis, Bucket, Confusion, Errors, Familiar, Novelty, Tagged, analyse};
+pub use calibration::{BINS, Calibration, ReliabilityBin, calibrate};
 pub use chunk::{Chunk, chunks};
 pub use floors::{MostFrequentTag, all_o};
 pub use rule::{Rule, UnknownRule};

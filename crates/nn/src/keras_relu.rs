@@ -59,6 +59,18 @@ pub fn cross_entropy<F: Real>(mut scores: Array2<F>, tags: &[u32], weight: F) ->
     (loss, scores)
 }
 
+/// (1) and (2): p (N, K) of `scores`. A row without a positive score, 0/0 to Keras, knows nothing: equal
+/// shares.
+pub fn probabilities<F: Real>(mut scores: Array2<F>) -> Array2<F> {
+    let n_tags = F::of(scores.ncols() as f64);
+    for mut s in scores.rows_mut() {
+        s.mapv_inplace(|v| if v > F::zero() { v } else { F::zero() });
+        let sum = s.sum();
+        s.mapv_inplace(|u| if sum > F::zero() { u / sum } else { F::one() / n_tags });
+    }
+    scores
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

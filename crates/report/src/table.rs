@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use anstyle::Style;
-use eval::{Prf, Scores};
+use eval::{Calibration, Prf, Scores};
 
 use crate::human::{self, percent};
 
@@ -184,6 +184,33 @@ fn prf_cells(name: &str, prf: &Prf) -> [String; 7] {
     [name.to_owned(), p, r, f1, gold, found, correct]
 }
 
+/// How far the probabilities of entities can be trusted: a row for each bin that has any, in percent, and
+/// the expected calibration error.
+pub fn calibration(calibration: &Calibration, colour: bool) -> String {
+    let mut table =
+        Table::named("probability", &["entities", "correct", "mean probability", "correct %"]);
+    for bin in calibration.bins.iter().filter(|bin| bin.entities > 0) {
+        let [from, to] = [bin.from, bin.to].map(|p| format!("{:.0}", 100.0 * p));
+        table.row([
+            format!("{from}–{to} %"),
+            human::count(bin.entities),
+            human::count(bin.correct),
+            percent(bin.confidence),
+            percent(bin.precision),
+        ]);
+    }
+    table.rule();
+    table.strong_row([
+        "all".to_owned(),
+        human::count(calibration.entities),
+        human::count(calibration.bins.iter().map(|bin| bin.correct).sum()),
+        percent(calibration.confidence),
+        percent(calibration.precision),
+    ]);
+    let ece = percent(calibration.ece);
+    format!("{}expected calibration error {ece}\n", table.render(colour))
+}
+
 /// Several systems under one rule, one a row, in percent: the floors first, the model last, as the
 /// last row is the bold one.
 ///
@@ -320,6 +347,22 @@ strict iob2      P      R     F1  macro F1  token accuracy
 ──────────────────────────────────────────────────────────
 all O         0.00   0.00   0.00      0.00           50.00
 model        33.33  50.00  40.00     33.33           66.67
+";
+        assert_eq!(table, expected);
+    }
+
+    #[test]
+    fn only_bins_with_entities_have_a_row() {
+        let table =
+            calibration(&eval::calibrate([(0.95, true), (0.85, true), (0.85, false)]), false);
+        let expected = "\
+probability  entities  correct  mean probability  correct %
+───────────────────────────────────────────────────────────
+80–90 %             2        1             85.00      50.00
+90–100 %            1        1             95.00     100.00
+───────────────────────────────────────────────────────────
+all                 3        2             88.33      66.67
+expected calibration error 25.00
 ";
         assert_eq!(table, expected);
     }

@@ -8,7 +8,8 @@ use crate::Entity;
 use crate::entity::{Piece, pieces};
 use crate::palette::{COLOURS, colour_of};
 
-/// The text with its entities marked: `[Kalam per]`, or in colour the same without brackets.
+/// The text with its entities marked: `[Kalam per]`, or in colour the same without brackets; with the
+/// probability of those that have one: `[Kalam per 0.98]`.
 ///
 /// Everything else stays as it is, line ends and blanks too; nothing is wrapped.
 ///
@@ -19,6 +20,8 @@ use crate::palette::{COLOURS, colour_of};
 ///     report::terminal::tagged(text, &found, false),
 ///     "[Kalam per] was born in [India gpe]."
 /// );
+/// let found = report::entities(text, [(0..5, "per", Some(0.984))]);
+/// assert!(report::terminal::tagged(text, &found, false).starts_with("[Kalam per 0.98] was"));
 /// ```
 ///
 /// # Panics
@@ -32,14 +35,21 @@ pub fn tagged(text: &str, entities: &[Entity], colour: bool) -> String {
             Piece::Entity(inside, entity) if colour => {
                 let style = style(&entity.label);
                 painted(&mut out, style, inside);
-                painted(&mut out, style.bold(), &format!(" {}", entity.label));
+                painted(&mut out, style.bold(), &format!(" {}", label(entity)));
             }
             Piece::Entity(inside, entity) => {
-                write!(out, "[{inside} {}]", entity.label).expect("a String takes all");
+                write!(out, "[{inside} {}]", label(entity)).expect("a String takes all");
             }
         }
     }
     out
+}
+
+fn label(entity: &Entity) -> String {
+    match entity.score {
+        Some(score) => format!("{} {score:.2}", entity.label),
+        None => entity.label.clone(),
+    }
 }
 
 /// Black on the label's colour: readable whether the terminal is light or dark.

@@ -3,7 +3,7 @@
 //! ```text
 //! corpus ── dataset ──► ids ── batch ──► shards ── trainer ──► model ── model ──► file
 //!           vocabulary         packed              loop         │
-//!                                                               └── tagging ──► tags
+//!                                                               └── tagging ──► tags, entities
 //! ```
 //!
 //! A run is fixed by its data, its [`Config`] and the kernel level of the processor (`tensor::simd`): the
@@ -14,6 +14,7 @@ mod checkpoint;
 pub mod codes;
 pub mod config;
 pub mod dataset;
+pub mod entities;
 pub mod files;
 pub mod lexicon;
 pub mod model;

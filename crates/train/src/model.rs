@@ -20,9 +20,10 @@ use sha2::{Digest, Sha256};
 
 use crate::config::Config;
 use crate::dataset::outside;
+use crate::entities::Entity;
 use crate::files::write_atomically;
 use crate::lexicon::{Lexicon, WordCode};
-use crate::tagging::{self, Padding};
+use crate::tagging::{self, Padding, Tagged};
 
 /// Number of the file format; a file with another one is refused.
 pub const FORMAT: u32 = 1;
@@ -92,6 +93,35 @@ struct Meta {
 impl Model {
     /// Tags of each sentence, given as its words, in the scheme of the training data.
     pub fn tag<W: AsRef<str>>(&self, sentences: &[impl AsRef<[W]>]) -> Vec<Vec<String>> {
+        let tags = self.read(sentences, |lexicon, numbers, padding| {
+            tagging::tag(&self.tagger, lexicon, numbers, padding)
+        });
+        tags.iter().map(|ids| self.outside(ids)).collect()
+    }
+
+    /// Tag ids of each sentence and its entities; these with probabilities if `likely`. A sentence's
+    /// result does not depend on the others, nor on the number of threads.
+    pub fn tag_entities<W: AsRef<str>>(
+        &self,
+        sentences: &[impl AsRef<[W]>],
+        likely: bool,
+    ) -> Vec<Tagged> {
+        self.read(sentences, |lexicon, numbers, padding| {
+            tagging::tag_entities(&self.tagger, &self.tags, lexicon, numbers, padding, likely)
+        })
+    }
+
+    /// The type of an entity.
+    pub fn label(&self, entity: &Entity) -> &str {
+        &self.tags.types()[entity.kind as usize]
+    }
+
+    /// Numbers the words of `sentences` and hands them on with what padding is made of.
+    fn read<W: AsRef<str>, T>(
+        &self,
+        sentences: &[impl AsRef<[W]>],
+        tag: impl FnOnce(&Lexicon, &[&[u32]], Option<Padding>) -> T,
+    ) -> T {
         let mut words = Interner::new();
         // Padding is the last word of the vocabulary, here number 0.
         words.intern(self.code.vocab.word(self.code.vocab.len() as u32 - 1));
@@ -102,8 +132,7 @@ impl Model {
         let numbers: Vec<&[u32]> = numbers.iter().map(Vec::as_slice).collect();
         let lexicon = Lexicon::new(words.iter(), &self.code);
         let padding = self.pad_to.map(|length| Padding { length, word: 0 });
-        let tags = tagging::tag(&self.tagger, &lexicon, &numbers, padding);
-        tags.iter().map(|ids| self.outside(ids)).collect()
+        tag(&lexicon, &numbers, padding)
     }
 
     /// Tag ids of a sentence as tags in the scheme of the training data.
@@ -281,4 +310,85 @@ fn not_a_model(path: &Path, what: &str) -> Error {
     )
     .at(path, None, None)
     .help("train one with `longhand train -o RUN` and give RUN/model.safetensors")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Dataset, Trainer};
+    use data::{Corpus, Split};
+
+    /// An untrained model of this preset; random weights make many entities.
+    fn model(preset: &str, more: &[(&str, &str)]) -> Model {
+        let corpus = Corpus::from_pairs(&[
+            ("Ann Lee saw Paris , Texas", "B-per I-per O B-geo O B-geo"),
+            ("Bob Ray slept", "B-per I-per O"),
+            ("they met in New York", "O O O B-geo I-geo"),
+        ]);
+        let flags: Vec<_> = more.iter().map(|&(k, v)| (k.into(), v.into())).collect();
+        let config = Config::resolve(Some(preset), None, &flags).unwrap();
+        let split = Split { train: vec![0, 1, 2], dev: vec![], test: vec![] };
+        let dataset = Dataset::new(&corpus, split, &config, Scheme::Iob2, false).unwrap().0;
+        let trainer = Trainer::new(config, dataset).unwrap();
+        Model {
+            config: trainer.config().clone(),
+            code: trainer.dataset().code.clone(),
+            tags: trainer.dataset().tags.clone(),
+            scheme: trainer.dataset().scheme,
+            pad_to: trainer.dataset().pad_to(),
+            tagger: trainer.tagger().clone(),
+            provenance: Provenance::default(),
+        }
+    }
+
+    fn sentences() -> Vec<Vec<&'static str>> {
+        let words = ["Ann", "Lee", "met", "Bob", "in", "New", "York", ",", "Xy", "1999"];
+        let sentence = |n: usize| (0..n * 7 % 40).map(|t| words[(n * 3 + t * t) % 10]).collect();
+        (0..60).map(sentence).collect()
+    }
+
+    #[test]
+    fn tags_and_probabilities_depend_on_no_other_sentence_and_on_no_thread() {
+        for (preset, more) in [
+            ("fast", &[][..]),
+            ("fast", &[("inside", "iobes")]),
+            ("repaired", &[]),
+            ("repaired", &[("rules", "false")]),
+            ("tutorial", &[]),
+        ] {
+            let model = model(preset, more);
+            let sentences = sentences();
+            let threads = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
+            let together = threads(1).install(|| model.tag_entities(&sentences, true));
+            let found: usize = together.iter().map(|t| t.entities.len()).sum();
+            assert!(found > 20, "{preset} {more:?}: {found} entities");
+            assert_eq!(threads(3).install(|| model.tag_entities(&sentences, true)), together);
+            for (sentence, tagged) in sentences.iter().zip(&together) {
+                assert_eq!(&model.tag_entities(&[sentence], true)[0], tagged);
+                assert!(tagged.entities.iter().all(|e| (0.0..=1.0).contains(&e.probability)));
+            }
+            assert!(together.iter().any(|t| t.entities.iter().any(|e| e.probability < 0.9)));
+            // Without probabilities the rest is the same.
+            for (tagged, quick) in together.iter().zip(model.tag_entities(&sentences, false)) {
+                let places = |t: &Tagged| {
+                    t.entities.iter().map(|e| (e.start, e.end, e.kind)).collect::<Vec<_>>()
+                };
+                assert_eq!((&tagged.tags, places(tagged)), (&quick.tags, places(&quick)));
+            }
+        }
+    }
+
+    #[test]
+    fn entities_are_those_of_the_tags_in_the_scheme_of_the_data() {
+        let model = model("fast", &[("inside", "iobes")]);
+        let sentences = sentences();
+        let tags = model.tag(&sentences);
+        for (tagged, tags) in model.tag_entities(&sentences, false).iter().zip(&tags) {
+            let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+            let spans = data::scheme::spans(&tags, Scheme::Iob2).unwrap();
+            let want = spans.iter().map(|s| (s.start, s.end, s.label));
+            let got = tagged.entities.iter().map(|e| (e.start, e.end, model.label(e)));
+            assert_eq!(got.collect::<Vec<_>>(), want.collect::<Vec<_>>());
+        }
+    }
 }
