@@ -101,7 +101,7 @@ fn a_trained_model_tags_text_from_arguments_files_and_standard_input_alike() {
     assert_eq!(line["ents"][1]["end"], 28);
     assert_eq!(line["ents"][1]["label"], "geo");
     let score = line["ents"][1]["score"].as_f64().unwrap();
-    assert!((0.5..=1.0).contains(&score), "{score}");
+    assert!(score > 0.25 && score <= 1.0, "{score}");
     let shown = dir.run(&["tag", model, "--text", text, "--scores"]).expect(0).out;
     assert!(shown.contains(&format!("[Rome geo {score:.2}]")), "{shown}");
 
