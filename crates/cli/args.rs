@@ -48,6 +48,8 @@ pub enum Command {
     Convert(ConvertArgs),
     /// Write a configuration file to start from.
     Init(InitArgs),
+    /// Check every gradient against finite differences.
+    Gradcheck(GradcheckArgs),
     /// Measure how fast this machine trains and tags, in half a minute.
     Bench(BenchArgs),
     /// Print what a shell needs to complete commands and options.
@@ -201,14 +203,23 @@ impl TrainArgs {
             ("seed", &self.seed),
             ("threads", &self.threads),
         ];
-        let set = self.set.iter().map(|pair| match pair.split_once('=') {
-            Some((key, value)) => Ok((key.trim().to_owned(), value.trim().to_owned())),
-            None => Err(data::Error::new("E041", format!("`--set {pair}` has no `=`"))
-                .help("write --set KEY=VALUE")),
-        });
-        let named = named.into_iter().filter_map(|(k, v)| Some(Ok((k.to_owned(), v.clone()?))));
-        set.chain(named).collect()
+        let mut flags = set(&self.set)?;
+        flags.extend(named.into_iter().filter_map(|(k, v)| Some((k.to_owned(), v.clone()?))));
+        Ok(flags)
     }
+}
+
+/// The pairs of `--set`.
+///
+/// # Errors
+/// E041 if one has no `=`.
+pub fn set(pairs: &[String]) -> data::Result<Vec<train::config::Flag>> {
+    let pairs = pairs.iter().map(|pair| match pair.split_once('=') {
+        Some((key, value)) => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        None => Err(data::Error::new("E041", format!("`--set {pair}` has no `=`"))
+            .help("write --set KEY=VALUE")),
+    });
+    pairs.collect()
 }
 
 /// Arguments of `tag`.
@@ -314,6 +325,38 @@ pub struct BenchArgs {
     /// Seconds that training, forward and backward, and tagging are each measured.
     #[arg(long, default_value_t = 6.0)]
     pub seconds: f64,
+}
+
+/// Arguments of `gradcheck`.
+#[derive(Args)]
+pub struct GradcheckArgs {
+    /// A model file; otherwise a preset's network on the built-in corpus.
+    pub model: Option<PathBuf>,
+    /// Set of values to start from: fast (the default), repaired or tutorial.
+    #[arg(long, conflicts_with = "model")]
+    pub preset: Option<String>,
+    /// Values over the preset's, in a TOML file.
+    #[arg(long, value_name = "FILE", conflicts_with = "model")]
+    pub config: Option<PathBuf>,
+    /// One value over all others; may be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE", conflicts_with = "model")]
+    pub set: Vec<String>,
+    /// Elements to compare of a tensor that has more.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    pub samples: usize,
+    /// Seed of words, tags, dropout and of which elements are compared.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Errors from here on are wrong gradients.
+    #[arg(long, value_name = "ERROR", default_value_t = 1e-6)]
+    pub bound: f64,
+    /// Plant a mistake: TENSOR[=negated|zero|twice], gate-order, repeated-rows, dropout-masks or
+    /// mean-over-sentences.
+    #[arg(long = "break", value_name = "MISTAKE")]
+    pub plant: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `check`.

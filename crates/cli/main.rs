@@ -9,6 +9,7 @@ mod check;
 mod codes;
 mod convert;
 mod eval_command;
+mod gradcheck;
 mod info;
 mod init;
 mod input;
@@ -80,6 +81,7 @@ fn main() -> ExitCode {
         Command::Score(args) => score::run(args, screen),
         Command::Convert(args) => convert::run(args, screen),
         Command::Init(args) => init::run(args, screen),
+        Command::Gradcheck(args) => gradcheck::run(args, screen),
         Command::Bench(args) => bench::run(args, screen),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man => manual::man(),

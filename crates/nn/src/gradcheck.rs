@@ -9,7 +9,7 @@
 //! In `f64` with ε = 5e-4 what is left is about ε⁴ L⁗′/30 ≈ 1e-14 and the rounding of L, about
 //! 1e-16 / ε ≈ 2e-13: correct layers agree to 1e-10 or so, while the classic slips show as 0.01 to 1.
 
-use ndarray::ArrayD;
+use ndarray::ArrayViewD;
 use tensor::Real;
 
 use crate::Params;
@@ -24,6 +24,8 @@ pub struct Check {
     pub name: String,
     /// Shape of the tensor.
     pub shape: Vec<usize>,
+    /// How many of its elements were compared.
+    pub compared: usize,
     /// Index of the element.
     pub index: Vec<usize>,
     /// Its gradient by differences.
@@ -40,20 +42,32 @@ pub fn gradcheck<P>(weights: &P, grads: &P, loss: impl Fn(&P) -> f64) -> Vec<Che
 where
     P: Params<f64> + Clone,
 {
+    gradcheck_at(weights, grads, |_, t| (0..t.len()).collect(), loss)
+}
+
+/// As [`gradcheck`], of each tensor only the elements that `pick` names, as places in row-major order,
+/// when it is given the tensor's name and its gradient.
+pub fn gradcheck_at<P>(
+    weights: &P,
+    grads: &P,
+    mut pick: impl FnMut(&str, &[f64]) -> Vec<usize>,
+    loss: impl Fn(&P) -> f64,
+) -> Vec<Check>
+where
+    P: Params<f64> + Clone,
+{
     let mut moved = weights.clone();
-    let sizes: Vec<usize> = weights.slices().iter().map(|s| s.len()).collect();
-    let analytic: Vec<(String, ArrayD<f64>)> =
-        grads.tensors().into_iter().map(|(name, t)| (name, t.to_owned())).collect();
     let mut checks = Vec::new();
-    for (k, (name, analytic)) in analytic.into_iter().enumerate() {
-        let numeric = (0..sizes[k]).map(|i| {
+    for (k, (name, analytic)) in grads.tensors().into_iter().enumerate() {
+        let places = pick(&name, analytic.to_slice().expect("row-major"));
+        let numeric = places.into_iter().map(|i| {
             let start = moved.slices()[k][i];
             let d = difference(|step| {
                 moved.slices_mut()[k][i] = start + step;
                 loss(&moved)
             });
             moved.slices_mut()[k][i] = start;
-            d
+            (i, d)
         });
         let numeric = numeric.collect();
         checks.push(compare(name, &analytic, numeric));
@@ -80,10 +94,10 @@ pub fn gradcheck_input<D: ndarray::Dimension>(
             loss(&moved)
         });
         at(&mut moved, start);
-        d
+        (i, d)
     });
     let numeric = numeric.collect();
-    compare(name.into(), &dx.clone().into_dyn(), numeric)
+    compare(name.into(), &dx.as_standard_layout().view().into_dyn(), numeric)
 }
 
 fn difference(mut loss: impl FnMut(f64) -> f64) -> f64 {
@@ -91,24 +105,28 @@ fn difference(mut loss: impl FnMut(f64) -> f64) -> f64 {
     (4.0 * central(EPSILON) - central(2.0 * EPSILON)) / 3.0
 }
 
-fn compare(name: String, analytic: &ArrayD<f64>, numeric: Vec<f64>) -> Check {
-    let numeric = ArrayD::from_shape_vec(analytic.raw_dim(), numeric).expect("one a weight");
-    let largest = analytic.iter().chain(&numeric).fold(0.0, |top: f64, v| top.max(v.abs()));
+/// The worst of the places in row-major order whose differences are `numeric`.
+fn compare(name: String, analytic: &ArrayViewD<'_, f64>, numeric: Vec<(usize, f64)>) -> Check {
+    let values = analytic.as_slice().expect("row-major");
+    let both = values.iter().copied().chain(numeric.iter().map(|(_, n)| *n));
+    let largest = both.fold(0.0, |top: f64, v| top.max(v.abs()));
     let scale = if largest < 1e-6 { 1.0 } else { largest };
+    let shape = analytic.shape().to_vec();
     let mut worst = Check {
         name,
-        shape: analytic.shape().to_vec(),
         index: Vec::new(),
+        compared: numeric.len(),
         numeric: 0.0,
         analytic: 0.0,
         error: 0.0,
+        shape,
     };
-    for (index, &n) in numeric.indexed_iter() {
-        let a = analytic[&index];
+    for (place, n) in numeric {
+        let a = values[place];
         let error = (n - a).abs() / scale;
         // A NaN is the worst error there is; `error > worst` alone would pass over it.
         if error > worst.error || error.is_nan() || worst.index.is_empty() {
-            let index = ndarray::Dimension::slice(&index).to_vec();
+            let index = index_of(place, &worst.shape);
             worst = Check { index, numeric: n, analytic: a, error, ..worst };
         }
         if error.is_nan() {
@@ -116,6 +134,16 @@ fn compare(name: String, analytic: &ArrayD<f64>, numeric: Vec<f64>) -> Check {
         }
     }
     worst
+}
+
+/// The index of a place in row-major order.
+fn index_of(mut place: usize, shape: &[usize]) -> Vec<usize> {
+    let mut index = vec![0; shape.len()];
+    for (at, n) in index.iter_mut().zip(shape).rev() {
+        *at = place % n;
+        place /= n;
+    }
+    index
 }
 
 /// Panics, naming tensor, index and both values, if a check is worse than `bound`.
