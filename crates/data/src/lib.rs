@@ -41,6 +41,7 @@ pub use columns::{Column, Columns};
 pub use corpus::{Corpus, CorpusBuilder, Format, Sentence, Source};
 pub use encoding::Encoding;
 pub use error::{Error, Place, Result, Warning};
+pub use hash::SplitMix64;
 pub use interner::Interner;
 pub use read::{ReadOptions, read, read_bytes, read_text};
 pub use scheme::{Scheme, Span};

@@ -1,23 +1,11 @@
 //! Where the mistakes are: which types are taken for which, borders or labels, names that training
 //! had shown or not, short sentences or long ones.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::pairing::{Pair, pair};
-use crate::{Chunk, Counts, Prf, Rule, chunks};
-
-/// One sentence with both of its taggings; the three slices are equally long.
-#[derive(Clone, Copy, Debug)]
-pub struct Tagged<'a, W, G, P> {
-    /// The tokens.
-    pub words: &'a [W],
-    /// The tags they should have.
-    pub gold: &'a [G],
-    /// The tags they got.
-    pub predicted: &'a [P],
-}
+use crate::{Counts, Fate, Judged, Mention, Pair, Prf, Rule};
 
 /// An anatomy of the mistakes of one prediction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,97 +79,27 @@ pub struct Bucket {
     pub prf: Prf,
 }
 
-/// The words and the chunks that training has shown.
-#[derive(Clone, Debug)]
-pub struct Familiar {
-    words: HashSet<String>,
-    /// The words of a chunk, joined by blanks.
-    mentions: HashSet<String>,
-}
-
-impl Familiar {
-    /// Remembers the training sentences, given as `(words, tags)`.
-    ///
-    /// # Panics
-    ///
-    /// If a sentence has another number of tags than of words.
-    pub fn fit<'a, W, T>(
-        rule: Rule,
-        sentences: impl IntoIterator<Item = (&'a [W], &'a [T])>,
-    ) -> Self
-    where
-        W: AsRef<str> + 'a,
-        T: AsRef<str> + 'a,
-    {
-        let mut familiar = Self { words: HashSet::new(), mentions: HashSet::new() };
-        for (words, tags) in sentences {
-            assert_eq!(words.len(), tags.len(), "{} words, {} tags", words.len(), tags.len());
-            for word in words.iter().map(AsRef::as_ref) {
-                if !familiar.words.contains(word) {
-                    familiar.words.insert(word.to_owned());
-                }
-            }
-            let mentions = chunks(rule, tags).into_iter().map(|c| mention(&words[c.start..c.end]));
-            familiar.mentions.extend(mentions);
-        }
-        familiar
-    }
-
-    fn novelty<W: AsRef<str>>(&self, chunk: &[W]) -> usize {
-        if self.mentions.contains(&mention(chunk)) {
-            SEEN
-        } else if chunk.iter().all(|word| self.words.contains(word.as_ref())) {
-            NEW
-        } else {
-            UNKNOWN_WORD
-        }
-    }
-}
-
-const SEEN: usize = 0;
-const NEW: usize = 1;
-const UNKNOWN_WORD: usize = 2;
-
-fn mention<W: AsRef<str>>(chunk: &[W]) -> String {
-    chunk.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(" ")
-}
-
 /// Largest length of each bucket but the last, which is open.
 const SENTENCE_LENGTHS: [usize; 4] = [10, 20, 30, 40];
 const ENTITY_LENGTHS: [usize; 3] = [1, 2, 3];
 
-/// Takes a prediction apart.
-///
-/// # Panics
-///
-/// If the words, gold tags and predicted tags of a sentence differ in number.
-pub fn analyse<'a, W, G, P>(
-    rule: Rule,
-    familiar: &Familiar,
-    sentences: impl IntoIterator<Item = Tagged<'a, W, G, P>>,
-) -> Analysis
-where
-    W: AsRef<str> + 'a,
-    G: AsRef<str> + 'a,
-    P: AsRef<str> + 'a,
-{
+/// Takes a prediction apart. `rule` is the one that the sentences' entities were read by.
+pub fn analyse(rule: Rule, sentences: &[Judged]) -> Analysis {
     let mut errors = Errors::default();
     let mut pairs_by_label: BTreeMap<(Option<String>, Option<String>), usize> = BTreeMap::new();
     let mut novelty = [Counts::default(); 3];
     let mut by_sentence = [Counts::default(); SENTENCE_LENGTHS.len() + 1];
     let mut by_entity = [Counts::default(); ENTITY_LENGTHS.len() + 1];
 
-    for Tagged { words, gold, predicted } in sentences {
-        let lengths = [words.len(), gold.len(), predicted.len()];
-        assert_eq!(lengths, [words.len(); 3], "words, gold tags, predicted tags");
-        let length = bucket(&SENTENCE_LENGTHS, words.len());
-        for pair in pair(&chunks(rule, gold), &chunks(rule, predicted)) {
-            errors.add(pair);
-            let label = |chunk: Option<Chunk>| chunk.map(|chunk| chunk.label.to_owned());
-            *pairs_by_label.entry((label(pair.0), label(pair.1))).or_default() += 1;
+    for sentence in sentences {
+        let length = bucket(&SENTENCE_LENGTHS, sentence.words.len());
+        for pair in sentence.pairs() {
+            errors.add(pair.fate());
+            let label = |mention: Option<&Mention>| mention.map(|m| m.label.clone());
+            *pairs_by_label.entry((label(pair.gold), label(pair.predicted))).or_default() += 1;
             tally(&mut by_sentence, pair, |_| length);
-            tally(&mut by_entity, pair, |c| bucket(&ENTITY_LENGTHS, c.end - c.start));
-            tally(&mut novelty, pair, |c| familiar.novelty(&words[c.start..c.end]));
+            tally(&mut by_entity, pair, |m| bucket(&ENTITY_LENGTHS, m.end - m.start));
+            tally(&mut novelty, pair, |m| m.familiarity as usize);
         }
     }
     let [seen, new, unknown_word] = novelty.map(Prf::from);
@@ -195,14 +113,14 @@ where
     }
 }
 
-/// Counts both sides of a pair, each at its own place; equal chunks have the same place.
-fn tally(counts: &mut [Counts], (gold, predicted): Pair, place: impl Fn(Chunk) -> usize) {
-    if let Some(gold) = gold {
+/// Counts both sides of a pair, each at its own place; equal entities have the same place.
+fn tally(counts: &mut [Counts], pair: Pair, place: impl Fn(&Mention) -> usize) {
+    if let Some(gold) = pair.gold {
         counts[place(gold)].gold += 1;
     }
-    if let Some(predicted) = predicted {
+    if let Some(predicted) = pair.predicted {
         counts[place(predicted)].found += 1;
-        counts[place(predicted)].correct += usize::from(gold == Some(predicted));
+        counts[place(predicted)].correct += usize::from(pair.fate() == Fate::Correct);
     }
 }
 
@@ -218,21 +136,21 @@ fn buckets(ends: &[usize], counts: &[Counts]) -> Vec<Bucket> {
 }
 
 impl Errors {
-    fn add(&mut self, pair: Pair) {
-        let kind = match pair {
-            (Some(gold), Some(predicted)) => {
-                let same_span = (gold.start, gold.end) == (predicted.start, predicted.end);
-                match (same_span, gold.label == predicted.label) {
-                    (true, true) => &mut self.correct,
-                    (true, false) => &mut self.label,
-                    (false, true) => &mut self.boundary,
-                    (false, false) => &mut self.both,
-                }
-            }
-            (Some(_), None) => &mut self.missed,
-            (None, _) => &mut self.spurious,
-        };
-        *kind += 1;
+    /// One more pair with this fate.
+    pub fn add(&mut self, fate: Fate) {
+        *match fate {
+            Fate::Correct => &mut self.correct,
+            Fate::Label => &mut self.label,
+            Fate::Boundary => &mut self.boundary,
+            Fate::Both => &mut self.both,
+            Fate::Missed => &mut self.missed,
+            Fate::Spurious => &mut self.spurious,
+        } += 1;
+    }
+
+    /// All but the correct ones.
+    pub fn total(&self) -> usize {
+        self.label + self.boundary + self.both + self.missed + self.spurious
     }
 }
 
@@ -269,24 +187,15 @@ impl Confusion {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use data::scheme::Scheme;
+    use crate::judged::tests::{IOB2, familiar, judged};
     use proptest::prelude::*;
-
-    const IOB2: Rule = Rule::Strict(Scheme::Iob2);
-
-    fn familiar() -> Familiar {
-        let words = ["New", "York", "of", "Delhi", "Bank", "Times"];
-        let tags = ["B-geo", "I-geo", "O", "B-geo", "B-org", "O"];
-        Familiar::fit(IOB2, [(&words[..], &tags[..])])
-    }
 
     #[test]
     fn each_kind_of_error_has_its_place() {
-        let words = ["Delhi", "New", "Delhi", "of", "Bank", "York", "Zorn", "Times"];
-        let gold = ["B-geo", "B-geo", "I-geo", "O", "B-org", "O", "B-per", "O"];
-        let predicted = ["B-geo", "O", "B-geo", "O", "B-per", "B-geo", "O", "O"];
-        let sentence = Tagged { words: &words, gold: &gold, predicted: &predicted };
-        let analysis = analyse(IOB2, &familiar(), [sentence]);
+        let words = "Delhi New Delhi of Bank York Zorn Times";
+        let gold = "B-geo B-geo I-geo O B-org O B-per O";
+        let predicted = "B-geo O B-geo O B-per B-geo O O";
+        let analysis = analyse(IOB2, &[judged(words, gold, predicted, 0.5)]);
 
         let expected =
             Errors { correct: 1, label: 1, boundary: 1, both: 0, missed: 1, spurious: 1 };
@@ -324,8 +233,7 @@ mod tests {
 
     #[test]
     fn an_analysis_survives_json() {
-        let sentence = Tagged { words: &["Bank"], gold: &["B-org"], predicted: &["O"] };
-        let analysis = analyse(IOB2, &familiar(), [sentence]);
+        let analysis = analyse(IOB2, &[judged("Bank", "B-org", "O", 0.5)]);
         let json = serde_json::to_value(&analysis).unwrap();
         assert_eq!(json["by_entity_length"][0]["recall"], 0.0);
         assert_eq!(json["confusion"]["counts"][0][1], 1);
@@ -343,8 +251,8 @@ mod tests {
             (gold, predicted) in (1_usize..30).prop_flat_map(|n| (row(n), row(n)))
         ) {
             let words: Vec<String> = (0..gold.len()).map(|i| format!("w{}", i % 7)).collect();
-            let sentence = Tagged { words: &words, gold: &gold, predicted: &predicted };
-            let analysis = analyse(IOB2, &familiar(), [sentence]);
+            let sentence = Judged::new(IOB2, &familiar(), &words, &gold, &predicted, |_| None);
+            let analysis = analyse(IOB2, &[sentence]);
             let micro = crate::score(IOB2, [(&gold[..], &predicted[..])]).micro;
 
             let e = analysis.errors;

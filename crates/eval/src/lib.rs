@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! gold tags, predicted tags ── rule ──► chunks ──► counts ──► precision, recall, F1
-//!                                          └─────► confusion, kinds of error, seen and unseen
+//!                                          └─────► judged sentences ──► confusion, kinds of error,
+//!                                                   seen and unseen, probabilities, the worst
+//!                                                   sentences; two runs by a paired bootstrap
 //! ```
 //!
 //! The same two columns of tags give different figures under different programs, so a [`Rule`] is
@@ -12,19 +14,29 @@
 //! This crate knows words and tags as strings. It knows no model, reads no file, prints nothing.
 
 mod analysis;
+mod bootstrap;
 mod calibration;
 mod chunk;
 mod conlleval;
+mod cuts;
+mod familiar;
 mod floors;
+mod judged;
 mod pairing;
 mod rule;
 mod score;
 mod seqeval;
 mod strict;
+mod worst;
 
-pub use analysis::{Analysis, Bucket, Confusion, Errors, Familiar, Novelty, Tagged, analyse};
+pub use analysis::{Analysis, Bucket, Confusion, Errors, Novelty, analyse};
+pub use bootstrap::{Bootstrap, paired_bootstrap};
 pub use calibration::{BINS, Calibration, ReliabilityBin, calibrate};
 pub use chunk::{Chunk, chunks};
+pub use cuts::{Cut, cuts, probabilities};
+pub use familiar::{Familiar, Familiarity};
 pub use floors::{MostFrequentTag, all_o};
+pub use judged::{Fate, Judged, Mention, Pair};
 pub use rule::{Rule, UnknownRule};
 pub use score::{Counts, Macro, Prf, Scorer, Scores, score};
+pub use worst::{most_mistakes, surest_mistakes};

@@ -4,12 +4,12 @@ use std::cmp::Reverse;
 
 use crate::Chunk;
 
-/// A gold chunk with its answer; one of the two is missing where nothing overlaps.
-pub(crate) type Pair<'a> = (Option<Chunk<'a>>, Option<Chunk<'a>>);
+/// Places of a gold chunk and of its answer; one of the two is missing where nothing overlaps.
+pub(crate) type Pair = (Option<usize>, Option<usize>);
 
 /// Pairs the chunks of one sentence, each at most once: first those of equal span, then those that
 /// share most tokens, of equal shares the ones with equal labels, of these the leftmost.
-pub(crate) fn pair<'a>(gold: &[Chunk<'a>], predicted: &[Chunk<'a>]) -> Vec<Pair<'a>> {
+pub(crate) fn pair(gold: &[Chunk], predicted: &[Chunk]) -> Vec<Pair> {
     let mut meetings = Vec::new();
     for (i, g) in gold.iter().enumerate() {
         for (j, p) in predicted.iter().enumerate() {
@@ -22,16 +22,18 @@ pub(crate) fn pair<'a>(gold: &[Chunk<'a>], predicted: &[Chunk<'a>]) -> Vec<Pair<
     }
     meetings.sort();
 
-    let mut gold_left: Vec<_> = gold.iter().copied().map(Some).collect();
-    let mut predicted_left: Vec<_> = predicted.iter().copied().map(Some).collect();
+    let mut gold_left = vec![true; gold.len()];
+    let mut predicted_left = vec![true; predicted.len()];
     let mut pairs = Vec::new();
     for (_, i, j) in meetings {
-        if gold_left[i].is_some() && predicted_left[j].is_some() {
-            pairs.push((gold_left[i].take(), predicted_left[j].take()));
+        if gold_left[i] && predicted_left[j] {
+            (gold_left[i], predicted_left[j]) = (false, false);
+            pairs.push((Some(i), Some(j)));
         }
     }
-    pairs.extend(gold_left.into_iter().flatten().map(|g| (Some(g), None)));
-    pairs.extend(predicted_left.into_iter().flatten().map(|p| (None, Some(p))));
+    let left = |left: Vec<bool>| left.into_iter().enumerate().filter(|(_, l)| *l).map(|(i, _)| i);
+    pairs.extend(left(gold_left).map(|i| (Some(i), None)));
+    pairs.extend(left(predicted_left).map(|j| (None, Some(j))));
     pairs
 }
 
@@ -48,27 +50,19 @@ mod tests {
         let gold = [chunk(0, 5, "org"), chunk(5, 6, "per")];
         let predicted = [chunk(0, 4, "org"), chunk(4, 5, "org"), chunk(5, 6, "geo")];
         let pairs = pair(&gold, &predicted);
-        assert_eq!(
-            pairs,
-            [
-                (Some(gold[1]), Some(predicted[2])),
-                (Some(gold[0]), Some(predicted[0])),
-                (None, Some(predicted[1])),
-            ]
-        );
+        assert_eq!(pairs, [(Some(1), Some(2)), (Some(0), Some(0)), (None, Some(1))]);
     }
 
     #[test]
     fn of_two_equal_overlaps_the_same_label_is_taken() {
         let gold = [chunk(0, 2, "org")];
         let predicted = [chunk(0, 1, "per"), chunk(1, 2, "org")];
-        assert_eq!(pair(&gold, &predicted)[0], (Some(gold[0]), Some(predicted[1])));
+        assert_eq!(pair(&gold, &predicted)[0], (Some(0), Some(1)));
     }
 
     #[test]
     fn neighbours_that_share_no_token_are_strangers() {
         let (gold, predicted) = ([chunk(0, 2, "org")], [chunk(2, 3, "org")]);
-        let expected = [(Some(gold[0]), None), (None, Some(predicted[0]))];
-        assert_eq!(pair(&gold, &predicted), expected);
+        assert_eq!(pair(&gold, &predicted), [(Some(0), None), (None, Some(0))]);
     }
 }

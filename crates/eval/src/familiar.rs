@@ -1,0 +1,81 @@
+//! What training has shown of a name.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Rule, chunks};
+
+/// What training had shown of a chunk's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Familiarity {
+    /// The same words stood as a chunk in training, under whatever label.
+    Seen,
+    /// Training had every word, but never this chunk.
+    New,
+    /// At least one word does not occur in training at all.
+    UnknownWord,
+}
+
+/// The words and the chunks that training has shown.
+#[derive(Clone, Debug)]
+pub struct Familiar {
+    words: HashSet<String>,
+    /// The words of a chunk, joined by blanks.
+    mentions: HashSet<String>,
+}
+
+impl Familiar {
+    /// Remembers the training sentences, given as `(words, tags)`.
+    ///
+    /// # Panics
+    ///
+    /// If a sentence has another number of tags than of words.
+    pub fn fit<'a, W, T>(
+        rule: Rule,
+        sentences: impl IntoIterator<Item = (&'a [W], &'a [T])>,
+    ) -> Self
+    where
+        W: AsRef<str> + 'a,
+        T: AsRef<str> + 'a,
+    {
+        let mut familiar = Self { words: HashSet::new(), mentions: HashSet::new() };
+        for (words, tags) in sentences {
+            assert_eq!(words.len(), tags.len(), "{} words, {} tags", words.len(), tags.len());
+            for word in words.iter().map(AsRef::as_ref) {
+                if !familiar.words.contains(word) {
+                    familiar.words.insert(word.to_owned());
+                }
+            }
+            let mentions = chunks(rule, tags).into_iter().map(|c| joined(&words[c.start..c.end]));
+            familiar.mentions.extend(mentions);
+        }
+        familiar
+    }
+
+    /// What training has shown of these words as a chunk.
+    ///
+    /// ```
+    /// use eval::{Familiar, Familiarity, Rule};
+    ///
+    /// let words = ["New", "York", "Times"];
+    /// let familiar = Familiar::fit(Rule::Conlleval, [(&words[..], &["B-geo", "I-geo", "O"][..])]);
+    /// assert_eq!(familiar.of(&["New", "York"]), Familiarity::Seen);
+    /// assert_eq!(familiar.of(&["Times"]), Familiarity::New);
+    /// assert_eq!(familiar.of(&["New", "Delhi"]), Familiarity::UnknownWord);
+    /// ```
+    pub fn of<W: AsRef<str>>(&self, chunk: &[W]) -> Familiarity {
+        if self.mentions.contains(&joined(chunk)) {
+            Familiarity::Seen
+        } else if chunk.iter().all(|word| self.words.contains(word.as_ref())) {
+            Familiarity::New
+        } else {
+            Familiarity::UnknownWord
+        }
+    }
+}
+
+fn joined<W: AsRef<str>>(chunk: &[W]) -> String {
+    chunk.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(" ")
+}
