@@ -71,10 +71,12 @@ fn training_writes_every_file_of_a_run_and_prints_scores_beside_floors() {
         .collect();
     left.sort();
     let want = [
+        "check.json",
         "config.toml",
         "history.csv",
         "metrics.jsonl",
         "model.safetensors",
+        "predictions.jsonl.gz",
         "scores.json",
         "test.conll",
     ];

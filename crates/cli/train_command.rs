@@ -4,9 +4,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use data::{Corpus, Scheme, Split, Warning};
+use serde_json::Value;
 use train::{
-    Config, DataFile, Dataset, Ending, IfThere, Model, Provenance, RunFolder, Trainer, results,
+    Config, DataFile, Dataset, Ending, IfThere, LastFiles, Model, Provenance, RunFolder, Trainer,
+    results,
 };
+
+use train::results::PartResult;
 
 use crate::args::TrainArgs;
 use crate::input::{self, read_corpus};
@@ -37,7 +41,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     warnings.extend(more);
     reading.finish_and_clear();
     warn(&warnings, screen);
-    check::before_training(&corpus, &dataset.split, scheme, screen);
+    let check = check::before_training(&corpus, &dataset.split, scheme, screen);
 
     let provenance = provenance(&corpus, &dataset, split_name);
     let mut trainer = Trainer::new(config, dataset)?;
@@ -52,7 +56,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
         return Err(Stop::Interrupted);
     }
     drop(watch);
-    finish(&folder, &trainer, &corpus, screen)
+    finish(&folder, &trainer, &corpus, check, screen)
 }
 
 fn configure(args: &TrainArgs) -> data::Result<Config> {
@@ -199,31 +203,41 @@ fn header(trainer: &Trainer, corpus: &Corpus, scheme: Scheme) -> String {
     )
 }
 
-/// Scores the best model and writes the last files.
+/// Scores the best model, writes the last files and the report.
 fn finish(
     folder: &RunFolder,
     trainer: &Trainer,
     corpus: &Corpus,
+    check: Value,
     screen: Screen,
 ) -> Result<(), Stop> {
     let model = Model::load(&folder.model())?;
-    let scores = results::score_parts(trainer, &model, corpus);
-    let json = results::scores_json(trainer, &model, &scores);
-    folder.finish(&results::test_conll(trainer, &model, corpus), &json)?;
+    let parts = results::part_results(trainer, &model, corpus);
+    let tables = tables(&parts, screen);
+    let summary = results::summary(trainer, &model, &parts);
+    let test_conll = results::test_conll(trainer, corpus, parts[1].as_ref());
+    let predictions = results::predictions(trainer, parts);
+    folder.finish(&LastFiles { check, predictions, test_conll, summary })?;
     let mut out = io::stdout().lock();
-    for (part, scores) in ["dev", "test"].iter().zip(&scores) {
-        let Some(s) = scores else { continue };
-        writeln!(out, "{part}")?;
+    writeln!(out, "{tables}{}", folder.model().display())?;
+    Ok(())
+}
+
+/// The scores of both parts beside their floors.
+fn tables(parts: &[Option<PartResult>; 2], screen: Screen) -> String {
+    let mut text = String::new();
+    for (part, result) in ["dev", "test"].iter().zip(parts) {
+        let Some(result) = result else { continue };
+        text += &format!("{part}\n");
         if *part == "test" {
-            writeln!(out, "{}", report::table::scores(&s.model, screen.color))?;
+            text += &format!("{}\n", report::table::scores(&result.model, screen.color));
         }
         let systems = [
-            ("all O", &s.floors.all_o),
-            ("most frequent tag", &s.floors.most_frequent_tag),
-            ("this model", &s.model),
+            ("all O", &result.floors.all_o),
+            ("most frequent tag", &result.floors.most_frequent_tag),
+            ("this model", &result.model),
         ];
-        writeln!(out, "{}", report::table::floors(&systems, screen.color))?;
+        text += &format!("{}\n", report::table::floors(&systems, screen.color));
     }
-    writeln!(out, "{}", folder.model().display())?;
-    Ok(())
+    text
 }

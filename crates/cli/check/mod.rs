@@ -104,14 +104,18 @@ fn json(report: &Report, changes: Option<&[Change]>) -> serde_json::Value {
     value
 }
 
-/// What costs score, a line each, before training begins.
-pub fn before_training(corpus: &Corpus, split: &Split, scheme: Scheme, screen: Screen) {
-    if screen.quiet {
-        return;
-    }
-    let findings = doctor::examine(corpus, &parts(split), Some(scheme), &[]).findings;
-    let warnings = findings.iter().filter(|finding| finding.severity == Severity::Warn);
-    for finding in warnings {
+/// What costs score, a line each, before training begins. Everything else that was found is returned,
+/// as `check --json` has it.
+pub fn before_training(
+    corpus: &Corpus,
+    split: &Split,
+    scheme: Scheme,
+    screen: Screen,
+) -> serde_json::Value {
+    let report = doctor::examine(corpus, &parts(split), Some(scheme), &[]);
+    let warnings = report.findings.iter().filter(|finding| finding.severity == Severity::Warn);
+    for finding in warnings.filter(|_| !screen.quiet) {
         eprintln!("{}", paint_first_word(&finding.to_string(), screen));
     }
+    json(&report, None)
 }

@@ -33,7 +33,7 @@ pub struct SplitMix64(pub u64);
 
 impl SplitMix64 {
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(GOLDEN_GAMMA);
         mix(self.0)
     }
@@ -43,7 +43,7 @@ impl SplitMix64 {
     pub fn below(&mut self, n: u64) -> u64 {
         let favoured = n.wrapping_neg() % n; // 2^64 mod n
         loop {
-            let product = u128::from(self.next()) * u128::from(n);
+            let product = u128::from(self.next_u64()) * u128::from(n);
             if product as u64 >= favoured {
                 return (product >> 64) as u64;
             }
@@ -76,7 +76,7 @@ mod tests {
     fn splitmix_agrees_with_the_reference_stream() {
         // The first three outputs of the reference C program for seed 1234567.
         let mut random = SplitMix64(1_234_567);
-        let stream = [random.next(), random.next(), random.next()];
+        let stream = [random.next_u64(), random.next_u64(), random.next_u64()];
         let published =
             [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
         assert_eq!(stream, published);

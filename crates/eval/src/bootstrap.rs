@@ -68,11 +68,11 @@ fn row([a, b]: &[Counts; 2]) -> Row {
 fn draw<'a>(rows: &'a [Row], random: &mut SplitMix64) -> impl Iterator<Item = &'a Row> {
     let n = u32::try_from(rows.len()).expect("at most 2³² sentences");
     // Lemire's product without its correction: off by n / 2³² at most, far below what b draws can show.
-    let place = move |bits: u32| (u64::from(bits) * u64::from(n) >> 32) as usize;
+    let place = move |bits: u32| ((u64::from(bits) * u64::from(n)) >> 32) as usize;
     let mut left = None;
     (0..n).map(move |_| {
         let bits = left.take().unwrap_or_else(|| {
-            let two = random.next();
+            let two = random.next_u64();
             left = Some((two >> 32) as u32);
             two as u32
         });

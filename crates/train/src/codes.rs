@@ -20,4 +20,9 @@ pub const CODES: &[(&str, &str)] = &[
         "E045",
         "The system did not start as many threads as were asked for. `--threads 0` takes one a core.",
     ),
+    (
+        "E060",
+        "predictions.jsonl.gz of a run is damaged, or was written by another version. A run that is trained \
+         again writes it anew.",
+    ),
 ];

@@ -18,13 +18,17 @@ pub mod entities;
 pub mod files;
 pub mod lexicon;
 pub mod model;
+pub mod predictions;
 pub mod results;
 pub mod run;
+pub mod summary;
 pub mod tagging;
 pub mod trainer;
 
 pub use config::Config;
 pub use dataset::Dataset;
 pub use model::{DataFile, Model, Provenance};
-pub use run::{Ending, IfThere, RunFolder};
+pub use predictions::Predictions;
+pub use run::{Ending, IfThere, LastFiles, RunFolder};
+pub use summary::Summary;
 pub use trainer::{EpochRecord, Observer, Outcome, Trainer};

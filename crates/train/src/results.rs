@@ -1,11 +1,16 @@
-//! What a finished run says of itself: scores beside their floors, speed, data.
+//! What a finished run says of itself: scores beside their floors, speed, data, every prediction.
+
+use std::collections::HashMap;
+use std::time::SystemTime;
 
 use data::Corpus;
-use eval::{MostFrequentTag, Rule, Scorer, Scores, all_o};
-use serde_json::{Value, json};
+use eval::{Familiar, Judged, MostFrequentTag, Rule, Scorer, Scores, all_o};
 
 use crate::model::{Model, Provenance};
+use crate::predictions::Predictions;
+use crate::summary::{Floor, Machine, Part, Sizes, Speed, Summary, Tokens, Weights};
 use crate::trainer::{EpochRecord, Trainer, score};
+use crate::{summary, tagging};
 
 /// What one scores without a model.
 #[derive(Clone, Debug)]
@@ -16,13 +21,17 @@ pub struct Floors {
     pub all_o: Scores,
 }
 
-/// Scores of a part, of the model and of the floors.
+/// What the model makes of a part, beside the floors.
 #[derive(Clone, Debug)]
-pub struct PartScores {
-    /// The model's.
+pub struct PartResult {
+    /// The model's scores.
     pub model: Scores,
     /// Those beside it.
     pub floors: Floors,
+    /// Its tags, in the scheme of the data.
+    tags: Vec<Vec<String>>,
+    /// Its entities beside those that are there.
+    judged: Vec<Judged>,
 }
 
 /// The floors of some sentences; none for no sentences.
@@ -46,30 +55,53 @@ pub fn floors(trainer: &Trainer, corpus: &Corpus, part: &[u32]) -> Option<Floors
     Some(Floors { most_frequent_tag: frequent.finish(), all_o: nothing.finish() })
 }
 
-/// Scores `model` on dev and test, beside the floors. A part without sentences has none.
-pub fn score_parts(trainer: &Trainer, model: &Model, corpus: &Corpus) -> [Option<PartScores>; 2] {
+/// What `model` makes of dev and test. A part without sentences has no result.
+pub fn part_results(trainer: &Trainer, model: &Model, corpus: &Corpus) -> [Option<PartResult>; 2] {
     let dataset = trainer.dataset();
+    let words_and_tags = |&i: &u32| {
+        let s = corpus.sentence(i as usize);
+        (s.words().collect::<Vec<_>>(), s.tags().collect::<Vec<_>>())
+    };
+    let train: Vec<_> = dataset.split.train.iter().map(words_and_tags).collect();
+    let rule = Rule::Strict(dataset.scheme);
+    let familiar = Familiar::fit(rule, train.iter().map(|(w, t)| (&w[..], &t[..])));
     [&dataset.split.dev, &dataset.split.test].map(|part| {
         let floors = floors(trainer, corpus, part)?;
-        let predicted = predict(trainer, model, part);
-        Some(PartScores { model: score(dataset, part, &predicted), floors })
+        let numbers: Vec<&[u32]> = part.iter().map(|&i| dataset.words(i)).collect();
+        let tagged = tagging::tag_entities(
+            &model.tagger,
+            &model.tags,
+            &dataset.lexicon,
+            &numbers,
+            trainer.padding(),
+            true,
+        );
+        let ids: Vec<Vec<u32>> = tagged.iter().map(|t| t.tags.clone()).collect();
+        let tags: Vec<Vec<String>> = ids.iter().map(|ids| model.outside(ids)).collect();
+        let judge = |((i, tagged), tags): ((&u32, &tagging::Tagged), &Vec<String>)| {
+            let (words, gold) = words_and_tags(i);
+            let likely = tagged.entities.iter();
+            let likely: HashMap<_, f64> =
+                likely.map(|e| ((e.start, e.end, model.label(e)), e.probability)).collect();
+            let gold: Vec<String> = gold.into_iter().map(str::to_owned).collect();
+            Judged::new(rule, &familiar, &words, &gold, tags, |c| {
+                // The fifth decimal is beyond what any data can tell.
+                likely.get(&(c.start, c.end, c.label)).map(|p| (p * 1e5).round() / 1e5)
+            })
+        };
+        let judged = part.iter().zip(&tagged).zip(&tags).map(judge).collect();
+        Some(PartResult { model: score(dataset, part, &ids), floors, tags, judged })
     })
-}
-
-fn predict(trainer: &Trainer, model: &Model, part: &[u32]) -> Vec<Vec<u32>> {
-    let words: Vec<&[u32]> = part.iter().map(|&i| trainer.dataset().words(i)).collect();
-    let lexicon = &trainer.dataset().lexicon;
-    crate::tagging::tag(&model.tagger, lexicon, &words, trainer.padding())
 }
 
 /// The test part as token, gold tag and predicted tag, a blank line after each sentence: conlleval
 /// reads it.
-pub fn test_conll(trainer: &Trainer, model: &Model, corpus: &Corpus) -> String {
-    let test = &trainer.dataset().split.test;
+pub fn test_conll(trainer: &Trainer, corpus: &Corpus, test: Option<&PartResult>) -> String {
     let mut text = String::new();
-    for (&i, tags) in test.iter().zip(predict(trainer, model, test)) {
+    let tags = test.map_or(&[][..], |test| &test.tags);
+    for (&i, tags) in trainer.dataset().split.test.iter().zip(tags) {
         let s = corpus.sentence(i as usize);
-        for ((word, gold), tag) in s.words().zip(s.tags()).zip(model.outside(&tags)) {
+        for ((word, gold), tag) in s.words().zip(s.tags()).zip(tags) {
             // A blank inside a word would make two columns of it.
             let word = word.replace(char::is_whitespace, "_");
             text += &format!("{word} {gold} {tag}\n");
@@ -79,53 +111,48 @@ pub fn test_conll(trainer: &Trainer, model: &Model, corpus: &Corpus) -> String {
     text
 }
 
-/// The content of `scores.json`.
-pub fn scores_json(
-    trainer: &Trainer,
-    model: &Model,
-    [dev, test]: &[Option<PartScores>; 2],
-) -> Value {
+/// Every prediction, for `predictions.jsonl.gz`.
+pub fn predictions(trainer: &Trainer, results: [Option<PartResult>; 2]) -> Predictions {
+    let [dev, test] = results.map(|part| part.map_or_else(Vec::new, |part| part.judged));
+    Predictions { rule: Rule::Strict(trainer.dataset().scheme), dev, test }
+}
+
+/// The content of `scores.json`, as of now.
+pub fn summary(trainer: &Trainer, model: &Model, [dev, test]: &[Option<PartResult>; 2]) -> Summary {
     let history = trainer.history();
     let sum = |f: fn(&EpochRecord) -> f64| history.iter().map(f).sum::<f64>();
     let (seconds, tokens) = (sum(|r| r.seconds), sum(|r| r.tokens as f64));
-    let part = |p: &Option<PartScores>| p.as_ref().map(|p| json!({ "strict": p.model }));
+    let part = |p: &Option<PartResult>| p.as_ref().map(|p| Part { strict: p.model.clone() });
     // Floors are those of the part that the result is quoted on.
-    let floors = test.as_ref().or(dev.as_ref()).map(|p| {
-        let floor = |s: &Scores| {
-            let m = s.micro;
-            json!({
-                "f1": m.f1, "precision": m.precision, "recall": m.recall,
-                "token_accuracy": s.token_accuracy,
-            })
-        };
-        json!({
-            "most_frequent_tag": floor(&p.floors.most_frequent_tag),
-            "all_o": floor(&p.floors.all_o),
-        })
+    let floors = test.as_ref().or(dev.as_ref()).map(|p| summary::Floors {
+        most_frequent_tag: Floor::from(&p.floors.most_frequent_tag),
+        all_o: Floor::from(&p.floors.all_o),
     });
-    let Provenance { version, data, split, sentences: [train, n_dev, n_test], tokens: n, .. } =
+    let Provenance { version, data, split, sentences: [n_train, n_dev, n_test], tokens: n, .. } =
         &model.provenance;
-    json!({
-        "version": version,
-        "preset": model.config.preset,
-        "seed": model.config.seed,
-        "data": data,
-        "split": split,
-        "sentences": { "train": train, "dev": n_dev, "test": n_test },
-        "tokens": { "train": n },
-        "test": part(test),
-        "dev": part(dev),
-        "floors": floors,
-        "train": {
-            "seconds": seconds,
-            "tokens_per_second": if seconds > 0.0 { tokens / seconds } else { 0.0 },
-            "epochs": history.len(),
-            "best_epoch": model.provenance.epoch,
-            "threads": rayon::current_num_threads(),
+    Summary {
+        version: version.clone(),
+        finished: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        preset: model.config.preset.clone(),
+        seed: model.config.seed,
+        data: data.clone(),
+        split: split.clone(),
+        sentences: Sizes { train: *n_train, dev: *n_dev, test: *n_test },
+        tokens: Tokens { train: *n },
+        dev: part(dev),
+        test: part(test),
+        floors,
+        train: Speed {
+            seconds,
+            tokens_per_second: if seconds > 0.0 { tokens / seconds } else { 0.0 },
+            epochs: history.len(),
+            best_epoch: model.provenance.epoch,
+            threads: rayon::current_num_threads(),
         },
-        "model": {
-            "weights_sha256": model.weights_sha256(),
-            "parameters": nn::Params::count(&model.tagger),
+        machine: Machine::this(),
+        model: Weights {
+            weights_sha256: model.weights_sha256(),
+            parameters: nn::Params::count(&model.tagger),
         },
-    })
+    }
 }

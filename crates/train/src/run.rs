@@ -6,8 +6,11 @@
 //! history.csv         one row an epoch                      after each epoch
 //! metrics.jsonl       the same, one JSON object a line      after each epoch
 //! checkpoint          all that a resumed run needs          after each epoch and when interrupted
+//! check.json          what the data doctor found            at the end
+//! predictions.jsonl.gz  every entity of dev and test        at the end
 //! test.conll          token, gold, predicted                at the end
 //! scores.json         scores, floors, speed, provenance     at the end; a run with it is finished
+//! report.html         all of this for people                after that
 //! ```
 //!
 //! Each file is written under a temporary name and renamed.
@@ -19,11 +22,16 @@ use data::{Error, Result};
 
 use crate::files::{make_folder, write_atomically};
 use crate::model::{Model, Provenance};
+use crate::predictions::Predictions;
+use crate::summary::Summary;
 use crate::trainer::{EpochRecord, Observer, Outcome, Trainer};
 
 /// Every file that a run writes.
-pub const FILES: [&str; 7] = [
+pub const FILES: [&str; 10] = [
     "scores.json",
+    "report.html",
+    "predictions.jsonl.gz",
+    "check.json",
     "checkpoint",
     "model.safetensors",
     "config.toml",
@@ -56,6 +64,18 @@ pub enum Ending {
     Finished,
     /// The observer stopped it; the checkpoint is written.
     Interrupted,
+}
+
+/// What is written when a run is finished.
+pub struct LastFiles {
+    /// What the data doctor found.
+    pub check: serde_json::Value,
+    /// Every entity of dev and test.
+    pub predictions: Predictions,
+    /// Token, gold and predicted tag of the test part.
+    pub test_conll: String,
+    /// Scores, floors, speed, provenance.
+    pub summary: Summary,
 }
 
 impl RunFolder {
@@ -157,10 +177,14 @@ impl RunFolder {
     ///
     /// # Errors
     /// E042 if a file cannot be written.
-    pub fn finish(&self, test_conll: &str, scores: &serde_json::Value) -> Result<()> {
-        write_atomically(&self.file("test.conll"), test_conll.as_bytes())?;
-        let text = serde_json::to_string_pretty(scores).expect("plain values") + "\n";
-        write_atomically(&self.file("scores.json"), text.as_bytes())?;
+    pub fn finish(&self, last: &LastFiles) -> Result<()> {
+        let text = |value: serde_json::Result<String>| value.expect("plain values") + "\n";
+        let check = text(serde_json::to_string_pretty(&last.check));
+        let scores = text(serde_json::to_string_pretty(&last.summary));
+        write_atomically(&self.file("check.json"), check.as_bytes())?;
+        write_atomically(&self.file("predictions.jsonl.gz"), &last.predictions.to_bytes())?;
+        write_atomically(&self.file("test.conll"), last.test_conll.as_bytes())?;
+        write_atomically(&self.file("scores.json"), scores.as_bytes())?;
         let _ = std::fs::remove_file(self.checkpoint());
         Ok(())
     }
