@@ -151,6 +151,9 @@ pub struct TrainArgs {
     /// One value over all others; may be given several times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// Pretrained word vectors: text of GloVe, word2vec or fastText, or word2vec binary; plain, .gz or .zip.
+    #[arg(long, value_name = "FILE")]
+    pub vectors: Option<String>,
     /// Passes over the training part.
     #[arg(long)]
     pub epochs: Option<String>,
@@ -195,6 +198,7 @@ impl TrainArgs {
     pub fn flags(&self) -> data::Result<Vec<train::config::Flag>> {
         let named = [
             ("split", &self.split),
+            ("vectors", &self.vectors),
             ("epochs", &self.epochs),
             ("batch", &self.batch),
             ("learning-rate", &self.learning_rate),

@@ -29,6 +29,16 @@ pub fn run(args: &InfoArgs, screen: Screen) -> Result<(), Stop> {
     writeln!(out, "\ntags     {}", tags.join(" "))?;
     let case = if model.code.vocab.lower() { "lower-cased" } else { "case kept" };
     writeln!(out, "words    {}, {case}", report::human::count(model.code.vocab.len()))?;
+    if let Some(v) = &model.code.vectors {
+        let (n, dim) = (report::human::count(v.len()), v.dim);
+        let how =
+            if model.tagger.spec.vectors.is_some_and(|v| v.tuned) { "tuned" } else { "frozen" };
+        writeln!(
+            out,
+            "vectors  {}: {n} words of {dim} numbers, {how}, sha256 {}",
+            v.file, v.sha256
+        )?;
+    }
     for file in &p.data {
         writeln!(out, "data     {} sha256 {}", file.name, file.sha256)?;
     }
@@ -59,7 +69,10 @@ fn layers(model: &Model) -> Vec<LayerRow> {
         format!("words (Embedding, {tables} tables added)")
     };
     let mut rows = vec![row(words, spec.embedding, tagger.words.count())];
-    if let Some(layer) = &network.projection {
+    if let (Some(layer), Some(table)) = (&network.projection, &tagger.vectors) {
+        let kept = if table.is_tuned() { "tuned" } else { "frozen" };
+        let width = table.table().ncols();
+        rows.push(row(format!("vectors (Embedding, {kept})"), width, table.count()));
         rows.push(row("projection (vectors)".into(), spec.embedding, layer.count()));
     }
     if let (Some(layer), Some(chars)) = (&network.chars, spec.chars) {
@@ -99,6 +112,10 @@ fn as_json(model: &Model) -> serde_json::Value {
         "parameters": model.tagger.count(),
         "tags": model.tags.iter().collect::<Vec<_>>(),
         "words": model.code.vocab.len(),
+        "vectors": model.code.vectors.as_ref().map(|v| json!({
+            "file": v.file, "words": v.len(), "dim": v.dim, "sha256": v.sha256,
+            "tuned": model.tagger.spec.vectors.is_some_and(|v| v.tuned),
+        })),
         "config": model.config,
         "provenance": model.provenance,
         "weights_sha256": model.weights_sha256(),

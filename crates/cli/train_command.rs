@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use data::{Corpus, Scheme, Split, Warning};
 use serde_json::Value;
+use train::config::VectorsTrain;
 use train::{
     Config, DataFile, Dataset, Ending, IfThere, LastFiles, Model, Provenance, RunFolder, Trainer,
     results,
@@ -26,7 +27,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
         _ => IfThere::Refuse,
     };
     let folder = RunFolder::claim(&output(args), if_there)?;
-    keep_inputs(args, &output(args))?;
+    keep_inputs(args, &config, &output(args))?;
     input::set_threads(config.threads, screen)?;
     let reading = progress::spinner("reading", screen.quiet);
     let (corpus, split, split_name, mut warnings) = read(args, &config)?;
@@ -36,6 +37,9 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     };
     if let Some(error) = data::scheme::validate(&corpus, scheme).to_error(&corpus, scheme) {
         return Err(error.into());
+    }
+    if !config.vectors.is_empty() {
+        reading.set_message(format!("reading {}", config.vectors));
     }
     let (dataset, more) = Dataset::new(&corpus, split, &config, scheme, args.allow_new_labels)?;
     warnings.extend(more);
@@ -136,9 +140,10 @@ fn parts(
 }
 
 /// A run must not write over what it reads, whatever it is told.
-fn keep_inputs(args: &TrainArgs, folder: &Path) -> data::Result<()> {
+fn keep_inputs(args: &TrainArgs, config: &Config, folder: &Path) -> data::Result<()> {
     let inputs = [&args.data, &args.dev, &args.test, &args.split_file, &args.config];
-    for input in inputs.into_iter().flatten() {
+    let vectors = Some(Path::new(&config.vectors)).filter(|path| !path.as_os_str().is_empty());
+    for input in inputs.into_iter().flatten().map(PathBuf::as_path).chain(vectors) {
         let same = |name: &&str| match (folder.join(name).canonicalize(), input.canonicalize()) {
             (Ok(a), Ok(b)) => a == b,
             _ => false,
@@ -200,7 +205,24 @@ fn header(trainer: &Trainer, corpus: &Corpus, scheme: Scheme) -> String {
         n(nn::Params::count(trainer.tagger())),
         c.seed,
         rayon::current_num_threads(),
-    )
+    ) + &vectors_line(d, c)
+}
+
+/// What the pretrained vectors are and how much of the data they cover, on a line of its own.
+fn vectors_line(dataset: &Dataset, config: &Config) -> String {
+    let Some((words, read)) = dataset.code.vectors.as_ref().zip(dataset.vectors.as_ref()) else {
+        return String::new();
+    };
+    let n = report::human::count;
+    let how = match config.vectors_train {
+        VectorsTrain::Frozen => "frozen",
+        VectorsTrain::Tuned => "tuned",
+    };
+    let dev = read.dev_entities.map_or(String::new(), |c| {
+        format!(", {:.1} % of the tokens of dev's entities", 100.0 * c.of_tokens())
+    });
+    let (words_kept, dim) = (n(words.len()), words.dim);
+    format!("\n{}: {words_kept} words of {dim} numbers, {how}; {}{dev}", words.file, read.coverage)
 }
 
 /// Scores the best model, writes the last files and the report.

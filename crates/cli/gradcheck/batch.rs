@@ -16,7 +16,7 @@ use train::lexicon::{Lexicon, WordCode};
 #[derive(Clone)]
 pub struct Batch {
     /// What the network reads.
-    pub input: Input<f64>,
+    pub input: Input,
     tags: Vec<u32>,
     sentences: Vec<u32>,
     seed: u64,
@@ -53,13 +53,6 @@ impl Batch {
         let packing = Packing::new(lengths.to_vec());
         let lexicon = Lexicon::new(corpus.words.iter(), code);
         let input = lexicon.input(&texts, &packing, |_, _| false);
-        let input = Input {
-            packing: input.packing,
-            words: input.words,
-            wide: input.wide,
-            chars: input.chars,
-            vectors: input.vectors.map(|v| v.mapv(f64::from)),
-        };
         let rules = spec.rules.clone().unwrap_or_else(|| Allowed::all(spec.tags));
         let mut tags = vec![0; packing.rows()];
         let mut stream = Stream::numbered(seed, Purpose::Test, TAGS, number, 0);
@@ -78,7 +71,7 @@ impl Batch {
     }
 
     /// The same sentences as another input of as many tokens.
-    pub fn reading(&self, input: Input<f64>) -> Self {
+    pub fn reading(&self, input: Input) -> Self {
         Self { input, ..self.clone() }
     }
 
@@ -150,6 +143,10 @@ impl Pick {
         }
         if let Some(wide) = &tagger.wide {
             rows.insert("wide.table".into(), (distinct(&batch.input.wide), wide.table.ncols()));
+        }
+        if let Some(vectors) = &tagger.vectors {
+            let read = distinct(&batch.input.vectors);
+            rows.insert("vectors.table".into(), (read, vectors.table().ncols()));
         }
         Self { most, seed, rows }
     }

@@ -105,6 +105,9 @@ fn network(args: &GradcheckArgs) -> Result<(Tagger<f64>, Reader, String)> {
     let spec = config.spec(&dataset.code, &dataset.tags)?;
     let name = config.preset.clone();
     let mut tagger = Tagger::new(spec.clone(), seed);
+    if let Some(vectors) = &dataset.vectors {
+        tagger.set_vectors(vectors.table.mapv(f64::from));
+    }
     for (k, weights) in tagger.slices_mut().into_iter().enumerate() {
         let mut stream = Stream::new(seed, Purpose::Test, k as u32, 0);
         weights.iter_mut().for_each(|w| *w += SHAKEN * (2.0 * f64::from(stream.unit()) - 1.0));

@@ -10,6 +10,7 @@ use nn::Params;
 use nn::dropout::Noise;
 use nn::embedding::RowGrads;
 use nn::tagger::Tagger;
+use nn::vectors::Vectors;
 use train::config::nearest;
 
 use super::Batch;
@@ -126,6 +127,10 @@ pub fn gradients(tagger: &Tagger<f64>, batch: &Batch, slip: Option<&Slip>) -> Ta
     add(rows.words, &mut grads.words.rows);
     if let (Some(rows), Some(wide)) = (rows.wide, &mut grads.wide) {
         add(rows, &mut wide.table);
+    }
+    let table = grads.vectors.as_mut().and_then(Vectors::trained_mut);
+    if let (Some(rows), Some(table)) = (rows.vectors, table) {
+        add(rows, table);
     }
     match slip {
         Some(Slip::Tensor(name, how)) => spoil(&mut grads, name, *how),

@@ -1,18 +1,19 @@
-//! Projection: pretrained vectors, which stay as they are, made to fit the words' columns.
+//! Projection: pretrained vectors made to fit the words' columns.
 //!
 //! ```text
 //! N tokens · P columns of the vectors · D of the words · dv is ∂L/∂v
 //!
 //! (1)  x += v Wᵀ              (N, D)
 //!
-//! (1') dW += dxᵀ v            (D, P); dx goes on as it is, v gets no gradient
+//! (1') dW += dxᵀ v            (D, P); dx goes on as it is
+//!      dv  = dx W             (N, P), if the vectors are trained too
 //! ```
 //!
 //! A word without a vector has v = 0 and x stays as it was.
 
 use ndarray::Array2;
 use tensor::random::{Purpose, Stream};
-use tensor::{Real, add_dot, init};
+use tensor::{Real, add_dot, dot, init};
 
 use crate::params;
 
@@ -48,14 +49,21 @@ impl<F: Real> Projection<F> {
     pub fn backward(&self, cache: Cache<F>, dx: &Array2<F>, grads: &mut Self) {
         add_dot(&mut grads.w, &dx.t(), &cache.v); // (1')
     }
+
+    /// `dx` (N, D) → dv (N, P).
+    pub fn backward_to_vectors(&self, dx: &Array2<F>) -> Array2<F> {
+        dot(dx, &self.w) // (1')
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dense::Dense;
     use crate::gradcheck::{assert_gradients, gradcheck, weighted_sum};
     use crate::params::Params;
     use crate::testing::normal;
+    use ndarray::Array1;
 
     #[test]
     fn backward_agrees_with_central_differences() {
@@ -71,6 +79,16 @@ mod tests {
             layer.backward(run(&layer).1, &r, &mut grads);
             let checks = gradcheck(&layer, &grads, |l| weighted_sum(&run(l).0, &r));
             assert_gradients(&checks, 1e-8);
+
+            // dv, checked as if the vectors were the weights.
+            let vectors = Dense { w: v.clone(), b: Array1::zeros(0) };
+            let grads = Dense { w: layer.backward_to_vectors(&r), b: Array1::zeros(0) };
+            let loss = |v: &Dense<f64>| {
+                let mut y = x.clone();
+                layer.forward(v.w.clone(), &mut y);
+                weighted_sum(&y, &r)
+            };
+            assert_gradients(&gradcheck(&vectors, &grads, loss), 1e-8);
         }
     }
 }

@@ -6,7 +6,8 @@
 //! (1)  x   = Σ rows of the word: itself, its affixes, its shape     (N, D)
 //! (2)  x  += v W_vᵀ      v its pretrained vector, if there are any   (N, D)
 //! (3)  x   = [x  chars]  what its letters spell, if they are read    (N, D + M)
-//! (4)  x   = layer(x)    for each layer of the encoder, with its dropout masks
+//! (4)  x   = layer(x)    for each layer of the encoder, with its dropout masks; with residual
+//!      x  += layer(x)    for one as wide as the layer below
 //! (5)  x̂   = x ⊙ m       the dense layer's own mask
 //! (6)  s   = dense(x̂)                                               (N, K)
 //! (7)  s  += Σ rows of the features around the token, if there is a wide part
@@ -35,6 +36,7 @@ use crate::packing::{Direction, Packing};
 use crate::params::{Params, within};
 use crate::projection::{self, Projection};
 use crate::sum_embedding::{self, SumEmbedding};
+use crate::vectors::Vectors;
 use crate::wide::{Wide, kept_tokens};
 use crate::{keras_relu, softmax};
 
@@ -45,12 +47,14 @@ pub struct Spec {
     pub tables: Vec<(String, usize)>,
     /// Columns of these tables, D.
     pub embedding: usize,
-    /// Columns of pretrained vectors, P, if there are any.
-    pub vectors: Option<usize>,
+    /// Pretrained vectors, if there are any.
+    pub vectors: Option<VectorSpec>,
     /// How spellings are read, if they are.
     pub chars: Option<CharSpec>,
     /// Recurrent layers, from the words up.
     pub encoder: Vec<LayerSpec>,
+    /// Whether a layer as wide as the one below adds its input to its output (He and others 2016).
+    pub residual: bool,
     /// Dropout on the input of the dense layer.
     pub dense_dropout: f64,
     /// The wide part, if there is one.
@@ -61,6 +65,17 @@ pub struct Spec {
     pub head: Head,
     /// Which tags may follow each other; decoding keeps to it. None: each token by itself.
     pub rules: Option<Allowed>,
+}
+
+/// The pretrained vectors of a [`Spec`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct VectorSpec {
+    /// Rows of the table, V; row 0 is that of words without a vector.
+    pub rows: usize,
+    /// Columns, P.
+    pub columns: usize,
+    /// Whether they are trained further.
+    pub tuned: bool,
 }
 
 /// The wide part of a [`Spec`].
@@ -152,6 +167,7 @@ impl Spec {
             vectors: None,
             chars: None,
             encoder,
+            residual: false,
             dense_dropout: 0.0,
             wide: None,
             tags,
@@ -173,6 +189,11 @@ impl Spec {
         2 * (products + n_in * self.tags)
     }
 
+    /// Whether layer `l` of the encoder adds its input to its output.
+    fn adds_input(&self, l: usize) -> bool {
+        self.residual && l > 0 && self.encoder[l - 1].n_out() == self.encoder[l].n_out()
+    }
+
     /// Width of what the encoder reads, D + M.
     pub fn n_input(&self) -> usize {
         self.embedding + self.chars.map_or(0, |c| c.n_out)
@@ -181,7 +202,7 @@ impl Spec {
 
 /// The tokens of a shard, laid out by its packing.
 #[derive(Clone, Debug)]
-pub struct Input<F> {
+pub struct Input {
     /// Layout of the rows.
     pub packing: Packing,
     /// (N·T) a row of each table for each token.
@@ -190,15 +211,16 @@ pub struct Input<F> {
     pub wide: Vec<u32>,
     /// The spellings of the shard's words, longest first, and (N) which of them each token is.
     pub chars: Option<(Spellings, Vec<u32>)>,
-    /// (N, P) pretrained vectors, zeros for a word that has none.
-    pub vectors: Option<Array2<F>>,
+    /// (N) a row of the pretrained vectors for each token, 0 for a word that has none; empty if there are
+    /// none at all.
+    pub vectors: Vec<u32>,
 }
 
-impl<F> Input<F> {
+impl Input {
     /// Words alone, `ids` (N·T).
     pub fn words(ids: Vec<u32>, packing: &Packing) -> Self {
         let packing = packing.clone();
-        Self { packing, words: ids, wide: Vec::new(), chars: None, vectors: None }
+        Self { packing, words: ids, wide: Vec::new(), chars: None, vectors: Vec::new() }
     }
 }
 
@@ -252,6 +274,8 @@ pub struct Tagger<F> {
     pub spec: Spec,
     /// Rows that are added for a word.
     pub words: SumEmbedding<F>,
+    /// Pretrained vectors.
+    pub vectors: Option<Vectors<F>>,
     /// Rows that the features around a token add to its scores.
     pub wide: Option<Wide<F>>,
     /// The rest.
@@ -263,6 +287,8 @@ pub struct Tagger<F> {
 pub struct TableGrads<F> {
     /// Of [`Tagger::words`]' rows.
     pub words: RowGrads<F>,
+    /// Of [`Tagger::vectors`]', if they are trained.
+    pub vectors: Option<RowGrads<F>>,
     /// Of [`Tagger::wide`]'s.
     pub wide: Option<RowGrads<F>>,
 }
@@ -271,7 +297,7 @@ pub struct TableGrads<F> {
 pub struct Cache<F> {
     packing: Packing,
     words: sum_embedding::Cache,
-    projection: Option<projection::Cache<F>>,
+    vectors: Option<(Vec<u32>, projection::Cache<F>)>,
     chars: Option<(Spellings, Vec<u32>, CharsCache<F>)>,
     layers: Vec<LayerCache<F>>,
     dense_mask: Option<Array2<F>>,
@@ -281,7 +307,8 @@ pub struct Cache<F> {
 
 impl<F: Real> Tagger<F> {
     /// Initial weights: tables uniform in ±0.05 as Keras's `Embedding`, wide part and transitions 0, the
-    /// rest as their layers say. All follow from `seed`.
+    /// rest as their layers say. All follow from `seed`. Pretrained vectors are zeros until
+    /// [`Tagger::set_vectors`].
     pub fn new(spec: Spec, seed: u64) -> Self {
         let tables: Vec<(&str, usize)> = spec.tables.iter().map(|(n, v)| (&n[..], *v)).collect();
         let words = SumEmbedding::new(&tables, spec.embedding, seed, 0);
@@ -298,23 +325,36 @@ impl<F: Real> Tagger<F> {
         let network = Network {
             projection: spec
                 .vectors
-                .map(|p| Projection::new(p, spec.embedding, seed, u16::MAX - 1)),
+                .map(|v| Projection::new(v.columns, spec.embedding, seed, u16::MAX - 1)),
             chars: spec.chars.map(|c| Chars::new(c, seed, u16::MAX - 4)),
             encoder,
             dense: Dense::new(n_in, spec.tags, seed, u16::MAX),
             crf: (spec.head == Head::Crf).then(|| Crf::new(spec.tags)),
         };
         let wide = spec.wide.map(|w| Wide::new(w.rows, spec.tags));
-        Self { spec, words, wide, network }
+        let zeros = |v: VectorSpec| Vectors::new(Array2::zeros((v.rows, v.columns)), v.tuned);
+        let vectors = spec.vectors.map(zeros);
+        Self { spec, words, vectors, wide, network }
+    }
+
+    /// Puts pretrained vectors into their place: `table` (V, P).
+    ///
+    /// # Panics
+    /// If the network has no such table.
+    pub fn set_vectors(&mut self, table: Array2<F>) {
+        let spec = self.spec.vectors.expect("a network with pretrained vectors");
+        assert_eq!(table.dim(), (spec.rows, spec.columns), "a table as the network was made for");
+        self.vectors = Some(Vectors::new(table, spec.tuned));
     }
 
     /// Tokens → scores (N, K). With `noise`, dropout is on.
-    pub fn forward(&self, input: Input<F>, noise: Option<&Noise<'_>>) -> (Array2<F>, Cache<F>) {
+    pub fn forward(&self, input: Input, noise: Option<&Noise<'_>>) -> (Array2<F>, Cache<F>) {
         let Input { packing, words, wide, chars, vectors } = input;
         let (mut x, words) = self.words.forward(&words); // (1)
-        let projection = self.network.projection.as_ref().map(|layer| {
-            let v = vectors.expect("a network with a projection is given vectors");
-            layer.forward(v, &mut x) // (2)
+        let layers = self.vectors.as_ref().zip(self.network.projection.as_ref());
+        let vectors = layers.map(|(table, layer)| {
+            let cache = layer.forward(table.forward(&vectors), &mut x); // (2)
+            (vectors, cache)
         });
         let chars = self.network.chars.as_ref().map(|layer| {
             let (spellings, word_of) = chars.expect("a network that reads letters is given them");
@@ -326,7 +366,11 @@ impl<F: Real> Tagger<F> {
         let mut layers = Vec::new();
         for (l, layer) in self.network.encoder.iter().enumerate() {
             let masks = self.masks(l, x.ncols(), noise, &packing);
-            let (y, cache) = layer.forward(x, &packing, masks); // (4)
+            let below = self.spec.adds_input(l).then(|| x.clone());
+            let (mut y, cache) = layer.forward(x, &packing, masks); // (4)
+            if let Some(below) = below {
+                y += &below;
+            }
             layers.push(cache);
             x = y;
         }
@@ -343,7 +387,7 @@ impl<F: Real> Tagger<F> {
             layer.forward(&wide, kept.as_deref(), &mut scores); // (7)
             (wide, kept)
         });
-        (scores, Cache { packing, words, projection, chars, layers, dense_mask, dense, wide })
+        (scores, Cache { packing, words, vectors, chars, layers, dense_mask, dense, wide })
     }
 
     /// `ds` (N, K), the gradient of the scores → the gradients of the tables. Adds to `grads`.
@@ -353,7 +397,7 @@ impl<F: Real> Tagger<F> {
         ds: &Array2<F>,
         grads: &mut Network<F>,
     ) -> TableGrads<F> {
-        let Cache { packing, words, projection, chars, layers, dense_mask, dense, wide } = cache;
+        let Cache { packing, words, vectors, chars, layers, dense_mask, dense, wide } = cache;
         let wide = self.wide.as_ref().zip(wide);
         let wide = wide.map(|(layer, (ids, kept))| layer.backward(&ids, kept.as_deref(), ds)); // (7')
         let mut dx = self.network.dense.backward(dense, ds, &mut grads.dense); // (6')
@@ -362,8 +406,12 @@ impl<F: Real> Tagger<F> {
             scratch::give(m);
         }
         let pairs = self.network.encoder.iter().zip(layers).zip(&mut grads.encoder);
-        for ((layer, cache), grads) in pairs.rev() {
+        for (l, ((layer, cache), grads)) in pairs.enumerate().rev() {
+            let above = self.spec.adds_input(l).then(|| dx.clone());
             dx = layer.backward(cache, dx, grads); // (4')
+            if let Some(above) = above {
+                dx += &above;
+            }
         }
         if let Some((spellings, word_of, cache)) = chars {
             let dy = dx.slice(s![.., self.spec.embedding..]);
@@ -373,11 +421,13 @@ impl<F: Real> Tagger<F> {
             layer.backward(&spellings, cache, &dy, grads); // (3')
             dx = dx.slice(s![.., ..self.spec.embedding]).as_standard_layout().into_owned();
         }
-        let layers = self.network.projection.as_ref().zip(grads.projection.as_mut());
-        if let Some(((layer, grads), cache)) = layers.zip(projection) {
+        let layers = self.vectors.as_ref().zip(self.network.projection.as_ref()).zip(vectors);
+        let vectors = layers.and_then(|((table, layer), (ids, cache))| {
+            let grads = grads.projection.as_mut().expect("a gradient is shaped like the weights");
             layer.backward(cache, &dx, grads); // (2')
-        }
-        TableGrads { words: self.words.backward(words, dx), wide } // (1')
+            table.backward(&ids, || layer.backward_to_vectors(&dx))
+        });
+        TableGrads { words: self.words.backward(words, dx), vectors, wide } // (1')
     }
 
     /// (8) and (8'): scores (N, K) and the right tags → Σ_N loss, not weighted, and ds, weighted. Adds the
@@ -634,6 +684,9 @@ impl<F: Real> Params<F> for Network<F> {
 impl<F: Real> Params<F> for Tagger<F> {
     fn tensors(&self) -> Vec<(String, ArrayViewD<'_, F>)> {
         let mut all = within("words", self.words.tensors());
+        if let Some(vectors) = &self.vectors {
+            all.extend(within("vectors", vectors.tensors()));
+        }
         if let Some(wide) = &self.wide {
             all.extend(within("wide", wide.tensors()));
         }
@@ -643,6 +696,9 @@ impl<F: Real> Params<F> for Tagger<F> {
 
     fn tensors_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, F>)> {
         let mut all = within("words", self.words.tensors_mut());
+        if let Some(vectors) = &mut self.vectors {
+            all.extend(within("vectors", vectors.tensors_mut()));
+        }
         if let Some(wide) = &mut self.wide {
             all.extend(within("wide", wide.tensors_mut()));
         }
@@ -670,7 +726,8 @@ mod tests {
         Spec { dense_dropout: 0.4, ..Spec::plain(7, 3, encoder, 4, head) }
     }
 
-    /// Everything at once: two tables, vectors, letters, one layer, wide part, CRF with rules.
+    /// Everything at once: two tables, vectors (trained or not), letters, one layer, wide part, CRF with
+    /// rules.
     fn full(kind: CharKind) -> Spec {
         let mut rules = Allowed::all(4);
         rules.start[2] = false;
@@ -679,7 +736,7 @@ mod tests {
         spec.tables.push(("suffix".into(), 5));
         spec.encoder.truncate(1);
         Spec {
-            vectors: Some(2),
+            vectors: Some(VectorSpec { rows: 5, columns: 2, tuned: kind == CharKind::Cnn }),
             chars: Some(CharSpec { kind, n_chars: 6, n_in: 2, n_out: 4 }),
             wide: Some(WideSpec { rows: 9, dropout: 0.3 }),
             rules: Some(rules),
@@ -690,6 +747,9 @@ mod tests {
     /// Initial weights are small; these make every part of the network count.
     fn tagger(spec: Spec) -> Tagger<f64> {
         let mut tagger = Tagger::new(spec, 3);
+        if let Some(v) = tagger.spec.vectors {
+            tagger.set_vectors(normal(99, v.rows, v.columns));
+        }
         for (k, s) in tagger.slices_mut().into_iter().enumerate() {
             let draw = normal(k as u32, 1, s.len());
             s.iter_mut().zip(&draw).for_each(|(w, d)| *w += d);
@@ -700,7 +760,7 @@ mod tests {
         tagger
     }
 
-    fn input(spec: &Spec, packing: &Packing) -> Input<f64> {
+    fn input(spec: &Spec, packing: &Packing) -> Input {
         let n = packing.rows() as u32;
         let words = (0..n).flat_map(|i| {
             let rows = spec.tables.iter().enumerate();
@@ -714,7 +774,9 @@ mod tests {
             let spellings = Spellings::new(vec![1, 2, 3, 4, 5, 0], vec![0, 3, 5, 6]);
             input.chars = Some((spellings, (0..n).map(|i| i % 3).collect()));
         }
-        input.vectors = spec.vectors.map(|p| normal(99, n as usize, p));
+        if let Some(vectors) = spec.vectors {
+            input.vectors = (0..n).map(|i| (i * 3) % vectors.rows as u32).collect();
+        }
         input
     }
 
@@ -736,6 +798,9 @@ mod tests {
         rows.words.add_to(&mut grads.words.rows);
         if let (Some(rows), Some(wide)) = (rows.wide, &mut grads.wide) {
             rows.add_to(&mut wide.table);
+        }
+        if let Some(rows) = rows.vectors {
+            rows.add_to(grads.vectors.as_mut().and_then(Vectors::trained_mut).unwrap());
         }
         let spare = tagger.network.zeros_like();
         let checks = gradcheck(&tagger, &grads, |t| loss(t, &mut spare.clone()).0);
@@ -766,7 +831,7 @@ mod tests {
             let sentences: Vec<u32> = (0..lengths.len() as u32).collect();
             let noise = Noise { seed: 4, epoch: 1, sentences: &sentences, locked: false };
             for noise in [None, Some(&noise)] {
-                check(full(CharKind::Cnn), noise, lengths, 2 + 1 + 1 + 3 + 6 + 2 + 3);
+                check(full(CharKind::Cnn), noise, lengths, 2 + 1 + 1 + 1 + 3 + 6 + 2 + 3);
                 check(full(CharKind::Lstm), noise, lengths, 2 + 1 + 1 + 7 + 6 + 2 + 3);
             }
         }
@@ -778,6 +843,21 @@ mod tests {
         let encoder = vec![layer(LayerKind::BiLstm), layer(LayerKind::Lstm)];
         let spec = Spec::plain(100, 64, encoder, 17, Head::Softmax);
         assert_eq!(spec.flop_per_token(), 131_072 + 98_304 + 2_176);
+    }
+
+    #[test]
+    fn a_residual_stack_agrees_with_central_differences_and_differs_from_a_plain_one() {
+        let mut spec = plain(Head::Softmax);
+        spec.encoder.push(LayerSpec { kind: LayerKind::Lstm, ..spec.encoder[1] });
+        let packing = Packing::new(vec![3, 1]);
+        let scores = |spec: &Spec| tagger(spec.clone()).forward(input(spec, &packing), None).0;
+        let residual = Spec { residual: true, ..spec.clone() };
+        assert_ne!(scores(&spec), scores(&residual)); // widths 4, 3, 3: the last adds its input
+        for lengths in LENGTHS {
+            let sentences: Vec<u32> = (0..lengths.len() as u32).collect();
+            let noise = Noise { seed: 4, epoch: 1, sentences: &sentences, locked: true };
+            check(residual.clone(), Some(&noise), lengths, 1 + 6 + 3 + 3 + 2);
+        }
     }
 
     #[test]

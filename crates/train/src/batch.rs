@@ -14,7 +14,7 @@ use crate::dataset::Dataset;
 #[derive(Clone, Debug)]
 pub struct Shard {
     /// What the network reads, with the layout of the rows.
-    pub input: Input<f32>,
+    pub input: Input,
     /// (N) tag ids.
     pub tags: Vec<u32>,
 }

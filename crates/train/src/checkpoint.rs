@@ -15,6 +15,8 @@ use crate::trainer::{EpochRecord, Position, Trainer};
 struct Meta {
     format: u32,
     config: String,
+    /// Of the pretrained vectors, if there are any.
+    vectors: Option<String>,
     /// Of vocabulary, tags and parts: a run goes on only with the data that it began with.
     data: String,
     position: Position,
@@ -43,6 +45,7 @@ impl Trainer {
         let meta = Meta {
             format: FORMAT,
             config: self.identity(),
+            vectors: self.vectors_sha256(),
             data: self.data_sha256(),
             position: self.position.clone(),
             history: self.history.clone(),
@@ -77,6 +80,9 @@ impl Trainer {
         if meta.config != self.identity() {
             return Err(differs("another configuration"));
         }
+        if meta.vectors != self.vectors_sha256() {
+            return Err(differs("other pretrained vectors"));
+        }
         if meta.data != self.data_sha256() {
             return Err(differs("other data"));
         }
@@ -96,7 +102,11 @@ impl Trainer {
 
     /// Both moments of each table.
     fn moments(&mut self) -> Vec<(&'static str, Table<'_>)> {
-        let tables = [("words", Some(&mut self.words)), ("wide", self.wide.as_mut())];
+        let tables = [
+            ("words", Some(&mut self.words)),
+            ("wide", self.wide.as_mut()),
+            ("vectors", self.vectors.as_mut()),
+        ];
         let moments = tables.into_iter().filter_map(|(name, t)| Some((name, &mut t?.adam)));
         moments
             .flat_map(|(name, adam)| {
@@ -108,6 +118,10 @@ impl Trainer {
     /// The configuration but for what changes no result.
     fn identity(&self) -> String {
         crate::Config { threads: 0, ..self.config.clone() }.to_toml()
+    }
+
+    fn vectors_sha256(&self) -> Option<String> {
+        Some(self.dataset.code.vectors.as_ref()?.sha256.clone())
     }
 
     fn data_sha256(&self) -> String {

@@ -10,7 +10,7 @@ use data::split::Split;
 use data::{Error, Result, Scheme, TagSet};
 
 use nn::crf::Allowed;
-use nn::tagger::{CharKind, CharSpec, Head, LayerKind, LayerSpec, Spec, WideSpec};
+use nn::tagger::{CharKind, CharSpec, Head, LayerKind, LayerSpec, Spec, VectorSpec, WideSpec};
 use optim::{AdamKind, AdamSettings, Schedule, Shape};
 use serde::{Deserialize, Serialize};
 
@@ -40,11 +40,15 @@ pub struct Config {
     pub keep_duplicates: bool,
     pub dev_from_train: f64,
     pub embedding: usize,
+    pub vectors: String,
+    pub vectors_train: VectorsTrain,
+    pub vectors_keep: usize,
     pub affix_rows: u32,
     pub chars: CharsName,
     pub char_embedding: usize,
     pub char_features: usize,
     pub encoder: Vec<String>,
+    pub residual: bool,
     pub dropout: Vec<f64>,
     pub recurrent_dropout: Vec<f64>,
     pub dense_dropout: f64,
@@ -91,6 +95,10 @@ names!(
 names!(
     /// See [`Head`].
     HeadName { Softmax, KerasRelu, Crf }
+);
+names!(
+    /// Whether pretrained vectors stay as they are.
+    VectorsTrain { Frozen, Tuned }
 );
 names!(
     /// See [`CharKind`]; `None` reads no letters.
@@ -322,9 +330,14 @@ impl Config {
         Ok(Spec {
             tables: code.tables(),
             embedding: self.embedding,
-            vectors: None,
+            vectors: code.vectors.as_ref().map(|v| VectorSpec {
+                rows: v.len() + 1,
+                columns: v.dim,
+                tuned: self.vectors_train == VectorsTrain::Tuned,
+            }),
             chars,
             encoder: self.layers()?,
+            residual: self.residual,
             dense_dropout: self.dense_dropout,
             wide: (self.wide_rows > 0).then_some(wide),
             tags: tags.len(),

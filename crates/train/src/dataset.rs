@@ -8,6 +8,7 @@ use data::{Corpus, Error, Result, Scheme, TagSet, UNK, Vocab, Warning};
 
 use crate::config::{CharsName, Config, VocabularyFrom};
 use crate::lexicon::{Lexicon, WordCode};
+use crate::vectors::{self, Pretrained};
 
 /// Everything of a corpus that training reads.
 #[derive(Clone, Debug)]
@@ -37,6 +38,8 @@ pub struct Dataset {
     pad_word: u32,
     /// Every sentence is filled up to this many tokens with the last word, tagged `O`.
     pad_to: Option<usize>,
+    /// Pretrained vectors, if there are any; a trainer takes their table.
+    pub vectors: Option<Pretrained>,
 }
 
 /// The id of a tag that the training part lacks: no prediction equals it.
@@ -47,7 +50,8 @@ impl Dataset {
     /// `allow_new_labels` turns tags of dev and test that train lacks into warnings.
     ///
     /// # Errors
-    /// E007 for such tags otherwise, E009 if no sentence holds an entity, E005 for malformed tags.
+    /// E007 for such tags otherwise, E009 if no sentence holds an entity, E005 for malformed tags, those
+    /// of [`vectors::read`].
     pub fn new(
         corpus: &Corpus,
         mut split: Split,
@@ -89,12 +93,20 @@ impl Dataset {
             warnings.extend(tags.check(corpus, sentences, part, allow_new_labels)?);
         }
 
+        let (vector_words, vectors) = match vectors::read(config, given, &split.dev)? {
+            Some((words, vectors, more)) => {
+                warnings.extend(more);
+                (Some(words), Some(vectors))
+            }
+            None => (None, None),
+        };
         let code = WordCode {
             affix_rows: config.affix_rows,
             wide_rows: config.wide_rows,
             letters: config.chars != CharsName::None,
             alphabet: alphabet(corpus, from),
             vocab,
+            vectors: vector_words,
         };
         // The tutorial fills up with its last word; here the last is the rarest one.
         let last = code.vocab.word(code.vocab.len() as u32 - 1);
@@ -125,6 +137,7 @@ impl Dataset {
             rare,
             pad_word,
             pad_to,
+            vectors,
         };
         Ok((dataset, warnings))
     }

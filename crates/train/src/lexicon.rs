@@ -9,6 +9,8 @@ use nn::chars::Spellings;
 use nn::tagger::Input;
 use serde::{Deserialize, Serialize};
 
+use crate::vectors::VectorWords;
+
 /// How words become rows of tables: part of the model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WordCode {
@@ -22,6 +24,8 @@ pub struct WordCode {
     pub letters: bool,
     /// Characters with a row of their own, from id 1.
     pub alphabet: Vec<char>,
+    /// Words with a pretrained vector, if any have.
+    pub vectors: Option<VectorWords>,
 }
 
 /// Characters of a word that are read; of a longer one, the first and the last of them.
@@ -55,6 +59,8 @@ pub struct Lexicon {
     forms: Vec<Form>,
     /// Character ids of each word, if they are read.
     spellings: Vec<Vec<u32>>,
+    /// Rows of the pretrained vectors, if there are any.
+    vectors: Vec<u32>,
 }
 
 impl Lexicon {
@@ -66,6 +72,7 @@ impl Lexicon {
             rows: Vec::new(),
             forms: Vec::new(),
             spellings: Vec::new(),
+            vectors: Vec::new(),
         };
         let letters: HashMap<char, u32> = code.alphabet.iter().copied().zip(1..).collect();
         for word in words {
@@ -81,6 +88,7 @@ impl Lexicon {
             if code.letters {
                 lexicon.spellings.push(spell(word, &letters));
             }
+            lexicon.vectors.extend(code.vectors.as_ref().map(|vectors| vectors.row(word)));
         }
         lexicon
     }
@@ -91,19 +99,23 @@ impl Lexicon {
     }
 
     /// What a network reads of `sentences`, given as word numbers, longest first. `hidden` says of sentence
-    /// r and token t whether the word itself is to be unknown; its affixes and its letters are not.
+    /// r and token t whether the word itself is to be unknown; its affixes, its letters and its pretrained vector are not.
     pub fn input(
         &self,
         sentences: &[&[u32]],
         packing: &Packing,
         mut hidden: impl FnMut(usize, usize) -> bool,
-    ) -> Input<f32> {
+    ) -> Input {
         let n = packing.rows();
         let mut words = vec![0; n * self.n_tables];
         let mut wide = vec![0; if self.wide_rows > 0 { n * WINDOW } else { 0 }];
+        let mut vectors = vec![0; if self.vectors.is_empty() { 0 } else { n }];
         for (r, sentence) in sentences.iter().enumerate() {
             for (t, &word) in sentence.iter().enumerate() {
                 let row = packing.row(r, t);
+                if let Some(to) = vectors.get_mut(row) {
+                    *to = self.vectors[word as usize];
+                }
                 let to = &mut words[row * self.n_tables..][..self.n_tables];
                 to.copy_from_slice(&self.rows[word as usize * self.n_tables..][..self.n_tables]);
                 if hidden(r, t) {
@@ -118,7 +130,7 @@ impl Lexicon {
             }
         }
         let chars = (!self.spellings.is_empty()).then(|| self.spellings(sentences, packing));
-        Input { packing: packing.clone(), words, wide, chars, vectors: None }
+        Input { packing: packing.clone(), words, wide, chars, vectors }
     }
 
     /// The distinct words of a shard as letters, longest first, and which of them each token is.
@@ -167,6 +179,7 @@ mod tests {
             wide_rows: 20,
             letters: true,
             alphabet: vec!['a', 'b'],
+            vectors: None,
         }
     }
 

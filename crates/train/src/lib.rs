@@ -24,6 +24,7 @@ pub mod run;
 pub mod summary;
 pub mod tagging;
 pub mod trainer;
+pub mod vectors;
 
 pub use config::Config;
 pub use dataset::Dataset;

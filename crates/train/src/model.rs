@@ -13,6 +13,7 @@ use std::path::Path;
 use data::{Error, Interner, Result, Scheme, TagSet};
 use nn::Params;
 use nn::tagger::Tagger;
+use nn::vectors::Vectors;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,9 @@ pub const FORMAT: u32 = 1;
 
 /// Key of the JSON text in the file's metadata.
 const KEY: &str = "longhand";
+
+/// What stands before the name of the table of pretrained vectors, trained or not.
+const VECTORS: &str = "vectors.";
 
 /// Where a model comes from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -157,7 +161,11 @@ impl Model {
             provenance: self.provenance.clone(),
         };
         let meta = serde_json::to_string(&meta).expect("plain values");
-        serialize(named_tensors("", &self.tagger), meta)
+        let mut tensors = named_tensors("", &self.tagger);
+        if let Some(Vectors::Frozen(layer)) = &self.tagger.vectors {
+            tensors.extend(named_tensors(VECTORS, layer.as_ref()));
+        }
+        serialize(tensors, meta)
     }
 
     /// Writes the file, whole or not at all.
@@ -187,6 +195,11 @@ impl Model {
         let spec = config.spec(&meta.code, &meta.tags).map_err(of_another)?;
         let mut tagger = Tagger::new(spec, 0);
         read_tensors("", &mut tagger, &tensors, path)?;
+        if let Some(Vectors::Frozen(layer)) = &tagger.vectors {
+            let mut layer = layer.as_ref().clone();
+            read_tensors(VECTORS, &mut layer, &tensors, path)?;
+            tagger.set_vectors(layer.table);
+        }
         Ok(Self {
             config,
             code: meta.code,

@@ -233,8 +233,12 @@ fn history_csv(history: &[EpochRecord]) -> String {
 impl Trainer {
     /// The present weights as a model.
     pub fn model(&self, provenance: &Provenance, record: &EpochRecord) -> Model {
+        let mut config = crate::Config { threads: 0, ..self.config().clone() };
+        if let Some(vectors) = &self.dataset().code.vectors {
+            config.vectors = vectors.file.clone(); // without its folder
+        }
         Model {
-            config: crate::Config { threads: 0, ..self.config().clone() },
+            config,
             code: self.dataset().code.clone(),
             tags: self.dataset().tags.clone(),
             scheme: self.dataset().scheme,

@@ -126,6 +126,8 @@ pub struct Trainer {
     pub(crate) adam: Adam<Network<f32>>,
     pub(crate) words: Table,
     pub(crate) wide: Option<Table>,
+    /// Of pretrained vectors that are trained further.
+    pub(crate) vectors: Option<Table>,
     /// The average of the weights, if one is kept.
     pub(crate) average: Option<Tagger<f32>>,
     pub(crate) position: Position,
@@ -166,6 +168,7 @@ struct BatchGrads {
     right: usize,
     words: SummedRows<f32>,
     wide: Option<SummedRows<f32>>,
+    vectors: Option<SummedRows<f32>>,
     squared_norm: f64,
 }
 
@@ -174,13 +177,18 @@ impl Trainer {
     ///
     /// # Errors
     /// E041 if the configuration names no network.
-    pub fn new(config: Config, dataset: Dataset) -> Result<Self> {
+    pub fn new(config: Config, mut dataset: Dataset) -> Result<Self> {
         let spec = config.spec(&dataset.code, &dataset.tags)?;
-        let tagger = Tagger::new(spec, config.seed);
+        let mut tagger = Tagger::new(spec, config.seed);
+        if let Some(vectors) = &mut dataset.vectors {
+            tagger.set_vectors(std::mem::take(&mut vectors.table));
+        }
+        let tuned = tagger.vectors.as_ref().filter(|v| v.is_tuned());
         Ok(Self {
             adam: Adam::new(&tagger.network),
             words: Table::new(tagger.words.rows.dim()),
             wide: tagger.wide.as_ref().map(|w| Table::new(w.table.dim())),
+            vectors: tuned.map(|v| Table::new(v.table().dim())),
             average: (config.average > 0.0).then(|| tagger.clone()),
             position: Position::default(),
             history: Vec::new(),
@@ -308,7 +316,8 @@ impl Trainer {
 
     /// One batch: forward, backward, Adam. Σ loss and number of right positions.
     fn step(&mut self, sentences: &[u32], batches_an_epoch: usize) -> Result<(f64, usize)> {
-        let BatchGrads { loss, right, words, wide, squared_norm } = self.gradient(sentences);
+        let BatchGrads { loss, right, words, wide, vectors, squared_norm } =
+            self.gradient(sentences);
         if !loss.is_finite() || !squared_norm.is_finite() {
             return Err(self.not_finite(loss, &self.grads[0]));
         }
@@ -329,6 +338,11 @@ impl Trainer {
         let layers = self.wide.as_mut().zip(self.tagger.wide.as_mut());
         if let (Some((table, layer)), Some(grads)) = (layers, &wide) {
             update(table, &mut layer.table, grads);
+        }
+        let layers = self.vectors.as_mut().zip(self.tagger.vectors.as_mut());
+        let layers = layers.and_then(|(table, layer)| Some((table, layer.trained_mut()?)));
+        if let (Some((table, weights)), Some(grads)) = (layers, &vectors) {
+            update(table, weights, grads);
         }
         self.take_into_average();
         Ok((loss, right))
@@ -359,14 +373,17 @@ impl Trainer {
         let words: Vec<&RowGrads<f32>> = outcomes.iter().map(|o| &o.rows.words).collect();
         let wide: Vec<&RowGrads<f32>> =
             outcomes.iter().filter_map(|o| o.rows.wide.as_ref()).collect();
+        let vectors: Vec<&RowGrads<f32>> =
+            outcomes.iter().filter_map(|o| o.rows.vectors.as_ref()).collect();
         let (words, wide) = rayon::join(
             || self.words.summer.sum(&words),
             || self.wide.as_mut().map(|t| t.summer.sum(&wide)),
         );
+        let vectors = self.vectors.as_mut().map(|t| t.summer.sum(&vectors));
         let squared_norm = squared_norm(&self.grads[0])
             + words.squared_norm()
-            + wide.as_ref().map_or(0.0, |w| w.squared_norm());
-        BatchGrads { loss, right, words, wide, squared_norm }
+            + [&wide, &vectors].into_iter().flatten().map(|rows| rows.squared_norm()).sum::<f64>();
+        BatchGrads { loss, right, words, wide, vectors, squared_norm }
     }
 
     /// Forward and backward over the batches of the present epoch, without a step: how many real tokens, and
@@ -402,7 +419,8 @@ impl Trainer {
         for (a, w) in tensors {
             let chunks = a.par_chunks_mut(1 << 14).zip(w.par_chunks(1 << 14));
             chunks.for_each(|(a, w)| {
-                a.iter_mut().zip(w).for_each(|(a, &w)| *a = kept * *a + (1.0 - kept) * w);
+                // A weight that stays is its own average, to the bit.
+                a.iter_mut().zip(w).for_each(|(a, &w)| *a += (1.0 - kept) * (w - *a));
             });
         }
     }
