@@ -1,0 +1,10 @@
+// Every kernel, as one module.
+#include "embedding.cu"
+#include "dropout.cu"
+#include "product.cu"
+#include "lstm.cu"
+#include "lstm_step.cu"
+#include "softmax.cu"
+#include "crf.cu"
+#include "viterbi.cu"
+#include "step.cu"

@@ -1,0 +1,114 @@
+// Conditional random field: loss and gradient by forward-backward. Equations and names: crates/nn/src/crf.rs.
+//
+//   T tokens, K tags, s scores, A transitions, b start, e end, y the right tags, w the weight of the loss
+//
+//   (2)  v_1(j) = b_j + s_1j      v_t(j) = s_tj + log sum_i exp(alpha_{t-1}(i) + A_ij)
+//        l_t = log sum_j exp v_t(j)      alpha_t = v_t - l_t
+//   (3)  l_{T+1} = log sum_j exp(alpha_T(j) + e_j)      log Z = sum of l
+//   (4)  L = w sum over sentences (log Z - score of y)
+//
+//   (3') beta_T(j) = e_j - l_{T+1}      P(y_t = j) = exp(alpha_t(j) + beta_t(j))
+//   (2') b_t(j) = s_tj - l_t + beta_t(j)      beta_{t-1}(i) = log sum_j exp(A_ij + b_t(j))
+//        P(y_{t-1} = i, y_t = j) = exp(alpha_{t-1}(i) + A_ij + b_t(j))
+//   (1') ds, dA, db, de = w (what the model expects - what is there)
+//
+// All are logarithms, scaled at every step so that exp alpha adds up to 1: no score is too large, and f32 is
+// enough. What the rules forbid is minus infinity and gets no gradient. A block takes a sentence, thread j tag j.
+// The transitions' gradients are left a row a sentence, to be added from the first to the last.
+#include "device.h"
+
+struct CrfLoss {
+    const float* weights;    // A (K, K), b (K), e (K)
+    const float* forbidden;  // the same: 0, or minus infinity
+    const float* scores;     // (N, K)
+    const uint32_t* tags;    // (N)
+    const uint32_t* starts;  // (steps + 1)
+    const uint32_t* lengths; // (B)
+    float* alpha;            // (N, K) scratch
+    float* log_sums;         // (N) scratch: l
+    float* ds;               // (N, K)
+    float* parts;            // (B, K K + 2K) gradients of the weights
+    double* losses;          // (B) not weighted
+    uint32_t n_tags;
+    float weight;
+};
+
+// log sum_i exp(x_i + y_i), y_i being `stride` apart; minus infinity if all are.
+INLINE float log_sum_exp(const float* x, const float* y, uint32_t stride, uint32_t n) {
+    float top = MINUS_INFINITY, sum = 0.0f;
+    for (uint32_t i = 0; i < n; i++) {
+        float v = x[i] + y[i * stride];
+        top = v > top || v != v ? v : top;
+    }
+    if (top == MINUS_INFINITY) return top;
+    for (uint32_t i = 0; i < n; i++) sum += expf(x[i] + y[i * stride] - top);
+    return top + logf(sum);
+}
+
+KERNEL(crf_loss, CrfLoss, 128) {
+    const uint32_t K = p.n_tags, j = threadIdx.x, r = blockIdx.x, length = p.lengths[r];
+    SHARED(float, a);                 // (K, K)
+    float* pairs = a + K * K;         // (K, K) expected less right pairs; column j is thread j's
+    float* edge = pairs + K * K;      // (2, K) b, e
+    float* zeros = edge + 2 * K;      // (K)
+    float* x_both = zeros + K;        // (2, K) alpha on the way there, b_t on the way back
+    for (uint32_t e = j; e < K * K; e += blockDim.x) {
+        a[e] = p.weights[e] + p.forbidden[e];
+        pairs[e] = 0.0f;
+    }
+    for (uint32_t e = j; e < 2 * K; e += blockDim.x) edge[e] = p.weights[K * K + e] + p.forbidden[K * K + e];
+    for (uint32_t e = j; e < K; e += blockDim.x) zeros[e] = 0.0f;
+    __syncthreads();
+
+    const bool mine = j < K;
+    double loss = 0.0;
+    float l = 0.0f;
+    for (uint32_t t = 0; t < length; t++) {
+        float* x = x_both + (t & 1) * K;
+        const float* x_prev = x_both + ((t + 1) & 1) * K;
+        uint64_t row = p.starts[t] + r;
+        float v = 0.0f;
+        if (mine) {
+            float from = t ? log_sum_exp(x_prev, a + j, K, K) - l : edge[j];
+            v = p.scores[row * K + j] + from;  // (2)
+            x[j] = v;
+        }
+        __syncthreads();
+        l = log_sum_exp(x, zeros, 1, K);
+        if (mine) p.alpha[row * K + j] = v - l;
+        if (j == 0) {
+            uint32_t y = p.tags[row];
+            float potential = t ? a[p.tags[p.starts[t - 1] + r] * K + y] : edge[y];
+            p.log_sums[row] = l;
+            loss += (double)l - p.scores[row * K + y] - potential;  // (4)
+        }
+    }
+    const uint64_t last = p.starts[length - 1] + r;
+    const float* x_last = x_both + ((length - 1) & 1) * K;
+    const float l_end = log_sum_exp(x_last, edge + K, 1, K) - l;  // (3)
+    if (j == 0) p.losses[r] = loss + l_end - edge[K + p.tags[last]];
+
+    float* part = p.parts + (uint64_t)r * (K * K + 2 * K);
+    float beta = mine ? edge[K + j] - l_end : 0.0f;  // (3')
+    __syncthreads();  // x is free, alpha and l are there for all
+    for (uint32_t t = length; t-- > 0;) {
+        uint64_t row = p.starts[t] + r;
+        float* b = x_both + (t & 1) * K;
+        if (mine) {
+            float excess = expf(p.alpha[row * K + j] + beta) - (p.tags[row] == j ? 1.0f : 0.0f);
+            p.ds[row * K + j] = p.weight * excess;  // (1')
+            if (t + 1 == length) part[K * K + K + j] = p.forbidden[K * K + K + j] ? 0.0f : p.weight * excess;
+            if (t == 0) part[K * K + j] = p.forbidden[K * K + j] ? 0.0f : p.weight * excess;
+            b[j] = p.scores[row * K + j] - p.log_sums[row] + beta;  // (2')
+        }
+        __syncthreads();
+        if (mine && t) {
+            const uint64_t prev = p.starts[t - 1] + r;
+            for (uint32_t i = 0; i < K; i++) pairs[i * K + j] += expf(p.alpha[prev * K + i] + a[i * K + j] + b[j]);
+            if (p.tags[row] == j) pairs[p.tags[prev] * K + j] -= 1.0f;
+            beta = log_sum_exp(b, a + j * K, 1, K);  // (2')
+        }
+    }
+    if (mine)
+        for (uint32_t i = 0; i < K; i++) part[i * K + j] = p.forbidden[i * K + j] ? 0.0f : p.weight * pairs[i * K + j];
+}

@@ -1,0 +1,87 @@
+//! The arguments of the kernels, as they stand in `kernels/*.cu`: same order, same types.
+
+use crate::Address;
+
+/// Arguments of a kernel. Plain numbers in C's layout.
+///
+/// # Safety
+/// The type is `repr(C)` and has the fields of the kernel's own struct.
+#[allow(unsafe_code)]
+pub unsafe trait Args: Copy {}
+
+/// Structs of arguments, and the names of the kernels that take them.
+macro_rules! arguments {
+    ($($name:ident [$($kernel:literal),*] { $($field:ident: $type:ty),+ $(,)? })+) => {
+        $(
+            #[repr(C)]
+            #[derive(Clone, Copy, Debug)]
+            #[allow(missing_docs)]
+            pub struct $name { $(pub $field: $type),+ }
+
+            // SAFETY: repr(C), and a test compares its size with the kernel's.
+            #[allow(unsafe_code)]
+            unsafe impl Args for $name {}
+        )+
+
+        /// Every kernel and the bytes of its arguments.
+        pub fn sizes() -> Vec<(&'static str, usize)> {
+            vec![$($(($kernel, size_of::<$name>()),)*)+]
+        }
+    };
+}
+
+arguments! {
+    Embedding ["embedding"] {
+        table: Address, ids: Address, kept: Address, x: Address,
+        tokens: u32, per_token: u32, width: u32, add: u32,
+    }
+    RowSums ["row_sums"] {
+        dx: Address, starts: Address, sources: Address, ids: Address, sums: Address,
+        touched: u32, width: u32,
+    }
+    Dropout ["dropout"] {
+        x: Address, y: Address, sentence: Address, step: Address, numbers: Address,
+        rows: u32, width: u32, key0: u32, key1: u32, epoch: u32, name: u32, threshold: u32,
+        keep: f32, add: u32,
+    }
+    Product ["product"] {
+        a: Address, b: Address, bias: Address, c: Address,
+        m: u32, n: u32, k: u32, a_m: u32, a_k: u32, b_k: u32, b_n: u32, c_m: u32,
+        part: u32, add: u32,
+    }
+    ColumnSums ["column_sums"] { a: Address, sums: Address, m: u32, n: u32, part: u32 }
+    SumParts ["sum_parts"] { parts: Address, sum: Address, n: u32, count: u32 }
+    Side [] { w_hh: Address, mask: Address, gates: Address, c: Address, h_prev: Address }
+    Lstm [
+        "lstm_forward_64", "lstm_forward_128", "lstm_backward_64", "lstm_backward_128",
+        "lstm_step_forward"
+    ] {
+        front: Side, back: Side, starts: Address, y: Address, dy: Address,
+        sentences: u32, steps: u32, stride: u32, hidden: u32, walked: u32,
+    }
+    LstmBack ["lstm_step_backward"] { lstm: Lstm, dc_front: Address, dc_back: Address }
+    Loss ["softmax", "keras_relu"] {
+        scores: Address, tags: Address, losses: Address, rows: u32, n_tags: u32, weight: f32,
+    }
+    Best ["best_tags"] { scores: Address, tags: Address, rows: u32, n_tags: u32, floor: f32 }
+    CrfLoss ["crf_loss"] {
+        weights: Address, forbidden: Address, scores: Address, tags: Address, starts: Address,
+        lengths: Address, alpha: Address, log_sums: Address, ds: Address, parts: Address,
+        losses: Address, n_tags: u32, weight: f32,
+    }
+    Viterbi ["viterbi"] {
+        weights: Address, forbidden: Address, scores: Address, starts: Address, lengths: Address,
+        from: Address, tags: Address, n_tags: u32,
+    }
+    Squares ["squares"] { x: Address, sums: Address, n: u64 }
+    Outcome ["outcome"] {
+        losses: Address, squares: Address, best: Address, tags: Address, status: Address,
+        n_losses: u32, n_squares: u32, tokens: u32, max_norm: f32,
+    }
+    Adam ["adam"] {
+        w: Address, m: Address, v: Address, g: Address, ids: Address, status: Address,
+        n: u64, width: u32, beta1: f32, beta2: f32, fresh1: f32, fresh2: f32, step: f32,
+        root_scale: f32, epsilon: f32, decay: f32,
+    }
+    Average ["average"] { average: Address, w: Address, status: Address, n: u64, kept: f32 }
+}
