@@ -181,6 +181,9 @@ pub struct TrainArgs {
     /// Threads; 0 for all cores. Changes no result.
     #[arg(long)]
     pub threads: Option<String>,
+    /// What trains: cpu; cuda, a GPU, or an error; auto, a GPU if there is one that can.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
 
     /// Go on with an interrupted run.
     #[arg(long, conflicts_with = "force")]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use data::{Corpus, Scheme, Split, Warning};
 use serde_json::Value;
 use train::config::VectorsTrain;
+use train::device::Choice;
 use train::{
     Config, DataFile, Dataset, Ending, IfThere, LastFiles, Model, Provenance, RunFolder, Trainer,
     results,
@@ -21,6 +22,7 @@ use crate::{Screen, Stop, check, say, warn};
 /// Trains and reports. Nothing is written before the data and the configuration have been read.
 pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     let config = configure(args)?;
+    let choice: Choice = args.device.parse()?;
     let if_there = match (args.resume, args.force) {
         (true, _) => IfThere::Resume,
         (_, true) => IfThere::Overwrite,
@@ -49,6 +51,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
 
     let provenance = provenance(&corpus, &dataset, split_name);
     let mut trainer = Trainer::new(config, dataset)?;
+    choose_device(&mut trainer, choice, screen)?;
     if !screen.quiet {
         say(&header(&trainer, &corpus, scheme));
     }
@@ -61,6 +64,21 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     }
     drop(watch);
     finish(&folder, &trainer, &corpus, check, screen)
+}
+
+/// Who trains, as `--device` has it.
+fn choose_device(trainer: &mut Trainer, choice: Choice, screen: Screen) -> data::Result<()> {
+    let (device, why_not) = train::device::open(choice, trainer)?;
+    if let (Some(why), false) = (why_not, screen.quiet) {
+        say(&format!("training on the CPU: {why}"));
+    }
+    if let Some(device) = device {
+        if !screen.quiet {
+            say(&format!("training on {}", device.name()));
+        }
+        trainer.train_on(device);
+    }
+    Ok(())
 }
 
 fn configure(args: &TrainArgs) -> data::Result<Config> {

@@ -24,7 +24,9 @@ fn main() {
     match command.status() {
         Ok(status) => assert!(status.success(), "{compiler} does not compile the kernels"),
         Err(e) => {
-            println!("cargo::warning=no C++ compiler ({compiler}: {e}): the kernels are not tested");
+            println!(
+                "cargo::warning=no C++ compiler ({compiler}: {e}): the kernels are not tested"
+            );
             println!("cargo::rustc-env=LONGHAND_SHIM=");
             return;
         }

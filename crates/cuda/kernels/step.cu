@@ -4,7 +4,7 @@
 //   (2)  m = beta1 m + (1 - beta1) g
 //   (3)  v = beta2 v + (1 - beta2) g^2
 //   (4)  w = lambda w - alpha m / (sqrt(v) r + epsilon)         crates/tensor/src/adam.rs
-//   (5)  a = share a + (1 - share) w
+//   (5)  a += (1 - share) (w - a)
 //
 // Sums are of f64, each in one fixed order. Whether they are finite is decided here, so that a batch whose
 // gradient is not finite moves no weight although nobody has looked at it yet.
@@ -102,5 +102,5 @@ struct Average {
 
 KERNEL(average, Average, 256) {
     uint64_t e = element();
-    if (e < p.n && p.status->ok) p.average[e] = p.kept * p.average[e] + (1.0f - p.kept) * p.w[e];  // (5)
+    if (e < p.n && p.status->ok) p.average[e] += (1.0f - p.kept) * (p.w[e] - p.average[e]);  // (5)
 }

@@ -122,8 +122,16 @@ impl Engine {
         self.scratch.reset(&mut *self.machine);
     }
 
-    pub(crate) fn launch<A: Args>(&mut self, kernel: &'static str, launch: Launch, args: A) -> Done {
-        debug_assert!(sizes().contains(&(kernel, size_of::<A>())), "{kernel} takes other arguments");
+    pub(crate) fn launch<A: Args>(
+        &mut self,
+        kernel: &'static str,
+        launch: Launch,
+        args: A,
+    ) -> Done {
+        debug_assert!(
+            sizes().contains(&(kernel, size_of::<A>())),
+            "{kernel} takes other arguments"
+        );
         if launch.grid.contains(&0) {
             return Ok(());
         }
@@ -220,7 +228,14 @@ impl Engine {
     }
 
     /// y (N, width) = x ⊙ m, or +=; without x, the masks themselves, a row a sentence.
-    pub(crate) fn dropout(&mut self, x: Span, y: Span, width: usize, mask: Mask, add: bool) -> Done {
+    pub(crate) fn dropout(
+        &mut self,
+        x: Span,
+        y: Span,
+        width: usize,
+        mask: Mask,
+        add: bool,
+    ) -> Done {
         assert!(x.at == 0 || x.len == y.len, "y is shaped like x");
         let args = Dropout {
             x: x.at,

@@ -20,7 +20,7 @@ pub struct Launch {
 
 /// Memory and kernels. Work is done in the order in which it is asked for, and a call may return before it
 /// is done; [`Machine::read`] waits.
-pub trait Machine {
+pub trait Machine: Send + Sync {
     /// What it is, for people.
     fn name(&self) -> String;
 

@@ -15,7 +15,9 @@ use crate::arguments::*;
 use crate::batch::Touched;
 use crate::layers::{Layout, Mask, Matrix};
 use crate::memory::Span;
-use crate::{Address, Batch, CudaError, Engine, Launch, LayerShape, LstmCache, LstmWeights, Machine};
+use crate::{
+    Address, Batch, CudaError, Engine, Launch, LayerShape, LstmCache, LstmWeights, Machine,
+};
 
 /// What a network is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -224,7 +226,8 @@ impl Description {
         let projection = put(self.vectors.map_or(0, |p| p * self.embedding));
         let layers = self.layers.iter().map(|l| {
             let LayerShape { n_in, n_hidden, both } = l.shape;
-            let side = |_| [put(4 * n_hidden * n_in), put(4 * n_hidden * n_hidden), put(4 * n_hidden)];
+            let side =
+                |_| [put(4 * n_hidden * n_in), put(4 * n_hidden * n_hidden), put(4 * n_hidden)];
             (0..1 + usize::from(both)).map(side).collect()
         });
         let layers = layers.collect();
@@ -281,7 +284,15 @@ impl Network {
         }
         let status = Span::new(&mut *engine.machine, 8)?;
         let groups = groups.try_into().unwrap_or_else(|_| unreachable!("three groups"));
-        Ok(Self { engine, description, places, groups, forbidden, status, staged: Default::default() })
+        Ok(Self {
+            engine,
+            description,
+            places,
+            groups,
+            forbidden,
+            status,
+            staged: Default::default(),
+        })
     }
 
     /// What it is made of.
@@ -479,7 +490,9 @@ impl Network {
         let (losses, ds) = self.loss(at, scores)?; // (6), (6')
         let wide = match d.wide {
             None => None,
-            Some(_) => Some(self.row_sums(at, WIDE, ds, &at.batch.touched_wide, rates.lazy_rows)?), // (5')
+            Some(_) => {
+                Some(self.row_sums(at, WIDE, ds, &at.batch.touched_wide, rates.lazy_rows)?)
+            } // (5')
         };
         let ds = Matrix::new(ds, n, d.n_tags);
         let [dw, db] = self.places.dense.clone().map(|place| self.grads(&place));
@@ -538,7 +551,12 @@ impl Network {
         Ok((losses, scores))
     }
 
-    fn crf_loss(&mut self, at: &At<'_>, scores: Span, weight: f32) -> Result<(Span, Span), CudaError> {
+    fn crf_loss(
+        &mut self,
+        at: &At<'_>,
+        scores: Span,
+        weight: f32,
+    ) -> Result<(Span, Span), CudaError> {
         let (n, b, k) = (at.batch.tokens(), at.batch.sentences(), self.description.n_tags);
         let weights = self.rest(Which::Weights, &self.places.crf);
         let take = |len| self.engine.take(len);
@@ -668,11 +686,16 @@ impl Network {
             tokens: at.batch.tokens() as u32,
             max_norm: rates.max_norm,
         };
-        self.engine.launch("outcome", Launch { grid: [1; 3], block: 256, shared: 8 * 256 }, args)?;
+        self.engine.launch(
+            "outcome",
+            Launch { grid: [1; 3], block: 256, shared: 8 * 256 },
+            args,
+        )?;
         for (g, moved) in moved.iter().enumerate() {
             let Group { kept: [w, m, v, average], width, .. } = self.groups[g];
             let Some(Moved { grads, ids }) = *moved else { continue };
-            let Rates { beta1, beta2, fresh1, fresh2, step, root_scale, epsilon, decay, .. } = *rates;
+            let Rates { beta1, beta2, fresh1, fresh2, step, root_scale, epsilon, decay, .. } =
+                *rates;
             let args = Adam {
                 w: w.at,
                 m: m.at,

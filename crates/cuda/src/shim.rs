@@ -110,7 +110,9 @@ impl Machine for Shim {
     fn read(&mut self, from: Address, bytes: &mut [u8]) -> Result<(), CudaError> {
         self.check(from, bytes.len());
         // SAFETY: as in `write`.
-        unsafe { std::ptr::copy_nonoverlapping(from as *const u8, bytes.as_mut_ptr(), bytes.len()) };
+        unsafe {
+            std::ptr::copy_nonoverlapping(from as *const u8, bytes.as_mut_ptr(), bytes.len())
+        };
         Ok(())
     }
 

@@ -516,19 +516,35 @@ fn first_largest<F: Real>(s: ArrayView1<'_, F>, floor: F) -> u32 {
 }
 
 /// Where in the network a dropout mask is used: part of the name of its random numbers.
-enum Place {
-    Layer { l: usize, direction: Direction, on: On },
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A recurrent layer of the encoder.
+    Layer {
+        /// Which, from the words up.
+        l: usize,
+        /// Which of its directions.
+        direction: Direction,
+        /// What the mask is on.
+        on: On,
+    },
+    /// The input of the dense layer.
     Dense,
+    /// The wide part.
     Wide,
 }
 
-enum On {
+/// What a mask of a recurrent layer is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On {
+    /// Its input.
     Input,
+    /// h on its way to the next step.
     Recurrent,
 }
 
 impl Place {
-    fn number(&self) -> u16 {
+    /// Its number in the names of random streams.
+    pub fn number(&self) -> u16 {
         match self {
             Place::Layer { l, direction, on } => {
                 let direction = u16::from(*direction == Direction::Backward);

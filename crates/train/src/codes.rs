@@ -17,6 +17,16 @@ pub const CODES: &[(&str, &str)] = &[
         "There is no help on that word. `longhand help codes` lists the codes of all messages.",
     ),
     (
+        "E059",
+        "The GPU was asked for and cannot do it: the program was built without it, there is no driver or no GPU \
+         that is new enough, or the network has a part without a kernel. The message says which. --device auto \
+         trains on the processor then.",
+    ),
+    (
+        "E061",
+        "The GPU failed in the middle of a run, or its memory is used up; a smaller --batch needs less.",
+    ),
+    (
         "E045",
         "The system did not start as many threads as were asked for. `--threads 0` takes one a core.",
     ),

@@ -14,8 +14,11 @@ mod checkpoint;
 pub mod codes;
 pub mod config;
 pub mod dataset;
+pub mod device;
 pub mod entities;
 pub mod files;
+#[cfg(any(feature = "cuda", feature = "cuda-shim"))]
+pub mod gpu;
 pub mod lexicon;
 pub mod model;
 pub mod predictions;

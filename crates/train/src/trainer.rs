@@ -13,10 +13,12 @@ use optim::sum::{clip_factor, squared_norm, sum_tree};
 use optim::{Adam, RowAdam};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use tensor::AdamRates;
 
 use crate::batch::{self, Hiding, Shard};
 use crate::config::{Config, Keep};
 use crate::dataset::{Dataset, outside};
+use crate::device::{Device, Job};
 use crate::tagging::{self, Padding};
 
 /// One line of a run's history.
@@ -134,6 +136,8 @@ pub struct Trainer {
     pub(crate) history: Vec<EpochRecord>,
     /// One gradient for each group of shards.
     grads: Vec<Network<f32>>,
+    /// What makes the steps in place of this processor, if anything does.
+    device: Option<Box<dyn Device + Send + Sync>>,
 }
 
 /// What belongs to a table besides its weights.
@@ -193,10 +197,16 @@ impl Trainer {
             position: Position::default(),
             history: Vec::new(),
             grads: vec![tagger.network.clone(); GROUPS],
+            device: None,
             config,
             dataset,
             tagger,
         })
+    }
+
+    /// Lets `device` make the steps. Weights and moments are its own during an epoch and come back at the end.
+    pub fn train_on(&mut self, device: Box<dyn Device + Send + Sync>) {
+        self.device = Some(device);
     }
 
     /// The weights as they are now.
@@ -248,12 +258,35 @@ impl Trainer {
     }
 
     fn epoch_in_pool(&mut self, observer: &mut dyn Observer) -> Result<Outcome> {
+        self.on_device(|device, trainer| device.push(trainer))?;
+        let ended = self.train_batches(observer);
+        self.on_device(|device, trainer| device.pull(trainer))?;
+        let Some(batches) = ended? else { return Ok(Outcome::Stopped) };
+        let record = self.finish_epoch(batches);
+        observer.epoch(&record);
+        Ok(Outcome::Done(record))
+    }
+
+    /// What `work` makes of the device; nothing to do without one.
+    fn on_device(
+        &mut self,
+        work: impl FnOnce(&mut dyn Device, &mut Self) -> Result<()>,
+    ) -> Result<()> {
+        let Some(mut device) = self.device.take() else { return Ok(()) };
+        let done = work(&mut *device, self);
+        self.device = Some(device);
+        done
+    }
+
+    /// The batches that are left of the present epoch; their number in the whole epoch, unless stopped.
+    fn train_batches(&mut self, observer: &mut dyn Observer) -> Result<Option<usize>> {
         let epoch = self.position.epoch;
         let batches = self.batches();
         let of = batches.len();
-        for sentences in &batches[self.position.batch..] {
+        for b in self.position.batch..of {
+            let sentences = &batches[b];
             let start = Instant::now();
-            let (loss, right) = self.step(sentences, of)?;
+            let (loss, right) = self.step(sentences, batches.get(b + 1), of)?;
             let sums = &mut self.position.sums;
             sums.seconds += start.elapsed().as_secs_f64();
             sums.loss += loss;
@@ -269,12 +302,10 @@ impl Trainer {
             };
             self.position.batch += 1;
             if observer.batch(&progress) && self.position.batch < of {
-                return Ok(Outcome::Stopped);
+                return Ok(None);
             }
         }
-        let record = self.finish_epoch(of);
-        observer.epoch(&record);
-        Ok(Outcome::Done(record))
+        Ok(Some(of))
     }
 
     /// The batches of the present epoch.
@@ -314,20 +345,40 @@ impl Trainer {
         self.config.learning_rate * self.config.rate_schedule().factor(step, total)
     }
 
-    /// One batch: forward, backward, Adam. Σ loss and number of right positions.
-    fn step(&mut self, sentences: &[u32], batches_an_epoch: usize) -> Result<(f64, usize)> {
+    /// One batch: forward, backward, Adam. Σ loss and number of right positions. `next` is the batch after it.
+    fn step(
+        &mut self,
+        sentences: &[u32],
+        next: Option<&Vec<u32>>,
+        batches_an_epoch: usize,
+    ) -> Result<(f64, usize)> {
+        let step = self.position.step + 1;
+        let total = u64::from(self.config.epochs) * batches_an_epoch as u64;
+        let rate = self.learning_rate(self.position.step, total);
+        let (settings, decay) = (self.config.adam_settings(), self.config.weight_decay);
+        let rates = |scale| AdamRates {
+            decay: (1.0 - rate * decay) as f32,
+            ..settings.rates(step, rate, scale)
+        };
+        if let Some(mut device) = self.device.take() {
+            let next = next.map(Vec::as_slice);
+            let job = Job { sentences, next, rates: rates(1.0), average: self.average_share(step) };
+            let done = device.step(self, &job);
+            self.device = Some(device);
+            let done = done?;
+            if !done.finite {
+                return Err(self.not_finite(done.loss, None));
+            }
+            self.position.step = step;
+            return Ok((done.loss, done.right));
+        }
         let BatchGrads { loss, right, words, wide, vectors, squared_norm } =
             self.gradient(sentences);
         if !loss.is_finite() || !squared_norm.is_finite() {
-            return Err(self.not_finite(loss, &self.grads[0]));
+            return Err(self.not_finite(loss, Some(&self.grads[0])));
         }
-
-        let total = u64::from(self.config.epochs) * batches_an_epoch as u64;
-        let rate = self.learning_rate(self.position.step, total);
-        self.position.step += 1;
-        let scale = clip_factor(squared_norm, self.config.clip);
-        let mut rates = self.config.adam_settings().rates(self.position.step, rate, scale);
-        rates.decay = (1.0 - rate * self.config.weight_decay) as f32;
+        let rates = rates(clip_factor(squared_norm, self.config.clip));
+        self.position.step = step;
         self.adam.update(&mut self.tagger.network, &self.grads[0], &rates);
         let lazy = self.config.lazy_rows;
         let update = |table: &mut Table, weights: &mut Array2<f32>, grads| match lazy {
@@ -400,21 +451,21 @@ impl Trainer {
         (tokens, start.elapsed().as_secs_f64())
     }
 
+    /// The share of the average of the weights that is kept at a step, if the weights are taken in then.
+    fn average_share(&self, step: u64) -> Option<f32> {
+        if self.average.is_none() || !step.is_multiple_of(AVERAGE_EVERY) && step != 1 {
+            return None;
+        }
+        let share = self.config.average.powi(AVERAGE_EVERY as i32) as f32;
+        // Young averages forget faster, or they would remember the initial weights.
+        let young = step as f32 / (step as f32 + 10.0 * AVERAGE_EVERY as f32);
+        Some(if step == 1 { 0.0 } else { share.min(young) })
+    }
+
     /// a ← s a + (1 − s) w, for the share s of 16 steps (Polyak and Juditsky 1992, fading).
     fn take_into_average(&mut self) {
+        let Some(kept) = self.average_share(self.position.step) else { return };
         let Some(average) = &mut self.average else { return };
-        let step = self.position.step;
-        if !step.is_multiple_of(AVERAGE_EVERY) && step != 1 {
-            return;
-        }
-        let kept = match step {
-            1 => 0.0,
-            // Young averages forget faster, or they would remember the initial weights.
-            _ => {
-                let share = self.config.average.powi(AVERAGE_EVERY as i32) as f32;
-                share.min(step as f32 / (step as f32 + 10.0 * AVERAGE_EVERY as f32))
-            }
-        };
         let tensors: Vec<_> = average.slices_mut().into_iter().zip(self.tagger.slices()).collect();
         for (a, w) in tensors {
             let chunks = a.par_chunks_mut(1 << 14).zip(w.par_chunks(1 << 14));
@@ -425,14 +476,19 @@ impl Trainer {
         }
     }
 
-    /// Forward and backward of one shard; adds to `grads`.
-    fn shard(&self, sentences: &[u32], weight: f32, grads: &mut Network<f32>) -> ShardOutcome {
+    /// `sentences`, longest first, as the present epoch reads them.
+    pub(crate) fn read<'a>(&self, sentences: &'a [u32]) -> (Shard, Noise<'a>) {
         let (seed, epoch) = (self.config.seed, self.position.epoch);
         let hiding =
             Hiding { rare: self.config.unknown, any: self.config.word_dropout, seed, epoch };
-        let Shard { input, tags } = Shard::new(&self.dataset, sentences, hiding);
+        let shard = Shard::new(&self.dataset, sentences, hiding);
+        (shard, Noise { seed, epoch, sentences, locked: self.config.locked })
+    }
+
+    /// Forward and backward of one shard; adds to `grads`.
+    fn shard(&self, sentences: &[u32], weight: f32, grads: &mut Network<f32>) -> ShardOutcome {
+        let (Shard { input, tags }, noise) = self.read(sentences);
         let packing = input.packing.clone();
-        let noise = Noise { seed, epoch, sentences, locked: self.config.locked };
         let (scores, cache) = self.tagger.forward(input, Some(&noise));
         // Each token's own best: the best path of all is not worth its time here.
         let best = self.tagger.decode(&scores, &packing, None);
@@ -442,11 +498,11 @@ impl Trainer {
         ShardOutcome { loss, right, rows }
     }
 
-    fn not_finite(&self, loss: f64, grads: &Network<f32>) -> Error {
+    fn not_finite(&self, loss: f64, grads: Option<&Network<f32>>) -> Error {
         let (epoch, batch) = (self.position.epoch + 1, self.position.batch + 1);
         let what = if loss.is_finite() { "gradient" } else { "loss" };
         let bad = |t: &&(String, ndarray::ArrayViewD<'_, f32>)| !t.1.iter().all(|v| v.is_finite());
-        let tensors = grads.tensors();
+        let tensors = grads.map_or(Vec::new(), Params::tensors);
         let first = tensors.iter().rev().find(bad); // backward meets the last layer first
         let at =
             first.map_or(String::new(), |(name, _)| format!("; first in the gradient of {name}"));

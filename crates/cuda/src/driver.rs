@@ -1,0 +1,276 @@
+//! A GPU, through the driver's own functions. All use of `cudarc` is in this file.
+//!
+//! `cudarc` looks a function up when it is first called and panics if there is no library to look in, so the
+//! library is asked for before anything else. Two streams: kernels on one, batches on their way on the other.
+#![allow(unsafe_code)]
+
+use std::collections::HashMap;
+use std::ffi::{CString, c_void};
+
+use cudarc::driver::result::{
+    self, DriverError, ctx, device, event, function, module, primary_ctx, stream,
+};
+use cudarc::driver::sys;
+
+use crate::error::{LEAST_CAPABILITY, OLDEST_DRIVER};
+use crate::{Address, CudaError, Launch, Machine, PTX};
+
+/// Bytes of scratch memory that are asked for at once.
+const CHUNK: usize = 64 << 20;
+
+/// Page-locked memory of this side, from which copies run beside kernels.
+struct Pinned {
+    at: *mut c_void,
+    bytes: usize,
+}
+
+/// The first GPU.
+pub struct Gpu {
+    name: String,
+    device: sys::CUdevice,
+    context: sys::CUcontext,
+    shared_memory: usize,
+    module: sys::CUmodule,
+    kernels: HashMap<&'static str, sys::CUfunction>,
+    /// Kernels and plain copies.
+    work: sys::CUstream,
+    /// Batches.
+    copies: sys::CUstream,
+    copied: sys::CUevent,
+    pinned: [Option<Pinned>; 2],
+    memory: Vec<Address>,
+}
+
+// SAFETY: the handles belong to no thread; each call makes the context the present thread's first.
+unsafe impl Send for Gpu {}
+
+// SAFETY: every method that hands a handle to the driver has the only reference to it.
+unsafe impl Sync for Gpu {}
+
+impl Gpu {
+    /// Finds the GPU and loads the kernels.
+    ///
+    /// # Errors
+    /// Why there is none that can be used.
+    pub fn open() -> Result<Self, CudaError> {
+        // SAFETY: looks for the library, calls nothing in it.
+        if !unsafe { sys::is_culib_present() } {
+            return Err(CudaError::NoDriver);
+        }
+        result::init().map_err(|e| match e.0 {
+            sys::CUresult::CUDA_ERROR_NO_DEVICE => CudaError::NoDevice,
+            _ => failed("cuInit")(e),
+        })?;
+        let mut version = 0;
+        // SAFETY: writes a number.
+        let asked = unsafe { sys::cuDriverGetVersion(&mut version) };
+        asked.result().map_err(failed("cuDriverGetVersion"))?;
+        if version < OLDEST_DRIVER {
+            return Err(CudaError::OldDriver(version));
+        }
+        if device::get_count().map_err(failed("cuDeviceGetCount"))? == 0 {
+            return Err(CudaError::NoDevice);
+        }
+        let device = device::get(0).map_err(failed("cuDeviceGet"))?;
+        let name = device::get_name(device).map_err(failed("cuDeviceGetName"))?;
+        let attribute = |which| {
+            // SAFETY: `device` was just got.
+            unsafe { device::get_attribute(device, which) }.map_err(failed("cuDeviceGetAttribute"))
+        };
+        use sys::CUdevice_attribute as Attribute;
+        let major = attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
+        let minor = attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
+        if (major, minor) < LEAST_CAPABILITY {
+            return Err(CudaError::OldDevice { name, capability: (major, minor) });
+        }
+        let shared = attribute(Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?;
+        // SAFETY: a context of a device that is there, given back in `drop`.
+        let context =
+            unsafe { primary_ctx::retain(device) }.map_err(failed("cuDevicePrimaryCtxRetain"))?;
+        // SAFETY: retained above.
+        unsafe { ctx::set_current(context) }.map_err(failed("cuCtxSetCurrent"))?;
+        let ptx = CString::new(PTX).expect("PTX is text");
+        // SAFETY: the text ends with a 0.
+        let module = unsafe { module::load_data(ptx.as_ptr().cast()) };
+        let module = module.map_err(failed("cuModuleLoadData"))?;
+        let new_stream =
+            || stream::create(stream::StreamKind::NonBlocking).map_err(failed("cuStreamCreate"));
+        let flags = sys::CUevent_flags::CU_EVENT_DISABLE_TIMING;
+        let copied = event::create(flags).map_err(failed("cuEventCreate"))?;
+        Ok(Self {
+            name: format!("{name} (compute capability {major}.{minor})"),
+            device,
+            context,
+            shared_memory: shared as usize,
+            module,
+            kernels: HashMap::new(),
+            work: new_stream()?,
+            copies: new_stream()?,
+            copied,
+            pinned: [None, None],
+            memory: Vec::new(),
+        })
+    }
+
+    /// Makes the context the present thread's.
+    fn enter(&self) -> Result<(), CudaError> {
+        // SAFETY: retained until `drop`.
+        unsafe { ctx::set_current(self.context) }.map_err(failed("cuCtxSetCurrent"))
+    }
+
+    fn kernel(&mut self, name: &'static str) -> Result<sys::CUfunction, CudaError> {
+        if let Some(kernel) = self.kernels.get(name) {
+            return Ok(*kernel);
+        }
+        let text = CString::new(name).expect("a name");
+        // SAFETY: the module is loaded until `drop`.
+        let kernel = unsafe { module::get_function(self.module, text) };
+        let kernel = kernel.map_err(failed("cuModuleGetFunction"))?;
+        use sys::CUfunction_attribute_enum as Attribute;
+        let most = Attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+        // SAFETY: a function of this module.
+        unsafe { function::set_function_attribute(kernel, most, self.shared_memory as i32) }
+            .map_err(failed("cuFuncSetAttribute"))?;
+        self.kernels.insert(name, kernel);
+        Ok(kernel)
+    }
+
+    fn pin(&mut self, slot: usize, bytes: usize) -> Result<*mut c_void, CudaError> {
+        if self.pinned[slot].as_ref().is_none_or(|p| p.bytes < bytes) {
+            if let Some(old) = self.pinned[slot].take() {
+                // SAFETY: what was copied from it has been waited for: see `Machine::stage`.
+                unsafe { result::free_host(old.at) }.map_err(failed("cuMemFreeHost"))?;
+            }
+            let bytes = bytes.next_power_of_two();
+            // SAFETY: written before it is read.
+            let at = unsafe { result::malloc_host(bytes, 0) }.map_err(failed("cuMemHostAlloc"))?;
+            self.pinned[slot] = Some(Pinned { at, bytes });
+        }
+        Ok(self.pinned[slot].as_ref().expect("just made").at)
+    }
+}
+
+impl Machine for Gpu {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn shared_memory(&self) -> usize {
+        self.shared_memory
+    }
+
+    fn chunk(&self) -> usize {
+        CHUNK
+    }
+
+    fn alloc(&mut self, bytes: usize) -> Result<Address, CudaError> {
+        self.enter()?;
+        // SAFETY: whoever asked writes it before a kernel reads it.
+        let at = unsafe { result::malloc_sync(bytes) }.map_err(|e| match e.0 {
+            sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY => {
+                let free = result::mem_get_info().map_or(0, |(free, _)| free);
+                CudaError::OutOfMemory { needed: bytes, free }
+            }
+            _ => failed("cuMemAlloc")(e),
+        })?;
+        self.memory.push(at);
+        Ok(at)
+    }
+
+    fn free(&mut self, at: Address) {
+        if self.enter().is_ok() && self.memory.contains(&at) {
+            self.memory.retain(|&m| m != at);
+            // SAFETY: it was allocated and is freed once. The driver waits for kernels that use it.
+            let _ = unsafe { result::free_sync(at) };
+        }
+    }
+
+    fn write(&mut self, to: Address, bytes: &[u8]) -> Result<(), CudaError> {
+        self.enter()?;
+        // SAFETY: `to` has this many bytes, as the span that it is from says. Waited for below, so that
+        // `bytes` outlives the copy.
+        unsafe {
+            result::memcpy_htod_async(to, bytes, self.work).map_err(failed("cuMemcpyHtoD"))?;
+            stream::synchronize(self.work).map_err(failed("cuStreamSynchronize"))
+        }
+    }
+
+    fn stage(&mut self, slot: usize, to: Address, bytes: &[u8]) -> Result<(), CudaError> {
+        self.enter()?;
+        let at = self.pin(slot, bytes.len().max(1))?;
+        // SAFETY: the pinned memory is as large as `bytes` or larger, and the last copy from it is done.
+        unsafe {
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), at.cast(), bytes.len());
+            let pinned = std::slice::from_raw_parts(at.cast::<u8>(), bytes.len());
+            result::memcpy_htod_async(to, pinned, self.copies).map_err(failed("cuMemcpyHtoD"))?;
+            event::record(self.copied, self.copies).map_err(failed("cuEventRecord"))
+        }
+    }
+
+    fn staged(&mut self) -> Result<(), CudaError> {
+        self.enter()?;
+        let flags = sys::CUevent_wait_flags::CU_EVENT_WAIT_DEFAULT;
+        // SAFETY: stream and event live until `drop`.
+        unsafe { stream::wait_event(self.work, self.copied, flags) }
+            .map_err(failed("cuStreamWaitEvent"))
+    }
+
+    fn read(&mut self, from: Address, bytes: &mut [u8]) -> Result<(), CudaError> {
+        self.enter()?;
+        // SAFETY: as in `write`.
+        unsafe {
+            result::memcpy_dtoh_async(bytes, from, self.work).map_err(failed("cuMemcpyDtoH"))?;
+            stream::synchronize(self.work).map_err(failed("cuStreamSynchronize"))
+        }
+    }
+
+    fn clear(&mut self, at: Address, bytes: usize) -> Result<(), CudaError> {
+        self.enter()?;
+        // SAFETY: as in `write`.
+        unsafe { result::memset_d8_async(at, 0, bytes, self.work) }.map_err(failed("cuMemsetD8"))
+    }
+
+    unsafe fn launch(
+        &mut self,
+        kernel: &'static str,
+        launch: Launch,
+        args: *const c_void,
+    ) -> Result<(), CudaError> {
+        self.enter()?;
+        let function = self.kernel(kernel)?;
+        let [x, y, z] = launch.grid;
+        let (block, shared) = ((launch.block, 1, 1), launch.shared as u32);
+        let mut args = [args.cast_mut()];
+        // SAFETY: the caller vouches for the arguments, which the driver copies before it returns.
+        unsafe { result::launch_kernel(function, (x, y, z), block, shared, self.work, &mut args) }
+            .map_err(failed(kernel))
+    }
+}
+
+impl Drop for Gpu {
+    fn drop(&mut self) {
+        if self.enter().is_err() {
+            return;
+        }
+        // SAFETY: everything was made in `open` or by the methods above and is given back once, after all
+        // work is done. A failure here has nobody to go to.
+        unsafe {
+            let _ = ctx::synchronize();
+            for at in self.memory.drain(..) {
+                let _ = result::free_sync(at);
+            }
+            for pinned in self.pinned.iter_mut().filter_map(Option::take) {
+                let _ = result::free_host(pinned.at);
+            }
+            let _ = event::destroy(self.copied);
+            let _ = stream::destroy(self.work);
+            let _ = stream::destroy(self.copies);
+            let _ = module::unload(self.module);
+            let _ = primary_ctx::release(self.device);
+        }
+    }
+}
+
+fn failed(call: &'static str) -> impl Fn(DriverError) -> CudaError {
+    move |e| CudaError::Driver { call, what: format!("{:?}", e.0) }
+}

@@ -1,0 +1,113 @@
+//! Who makes the steps of a run: this processor, or a GPU.
+
+use std::str::FromStr;
+
+use data::{Error, Result};
+use tensor::AdamRates;
+
+use crate::trainer::Trainer;
+
+/// What `--device` asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// This processor.
+    #[default]
+    Cpu,
+    /// The GPU, or nothing.
+    Cuda,
+    /// The GPU if there is one that can do it, otherwise this processor.
+    Auto,
+}
+
+impl FromStr for Choice {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "cpu" => Ok(Self::Cpu),
+            "cuda" => Ok(Self::Cuda),
+            "auto" => Ok(Self::Auto),
+            _ => Err(Error::new("E041", format!("device must be cpu, cuda or auto, not `{text}`"))),
+        }
+    }
+}
+
+/// One step of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    /// Its sentences.
+    pub sentences: &'a [u32],
+    /// Those of the step after it, to be made ready while this one runs.
+    pub next: Option<&'a [u32]>,
+    /// The numbers of Adam; clipping is the device's.
+    pub rates: AdamRates<f32>,
+    /// Share of the average of the weights that is kept, if the weights are taken in at this step.
+    pub average: Option<f32>,
+}
+
+/// What a step came to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Done {
+    /// Σ loss.
+    pub loss: f64,
+    /// Positions whose own best tag is the right one.
+    pub right: usize,
+    /// Whether loss and gradient are finite; if not, no weight has moved.
+    pub finite: bool,
+}
+
+/// Something that makes steps in place of this processor.
+pub trait Device {
+    /// What it is, for people.
+    fn name(&self) -> String;
+
+    /// Before an epoch: takes weights and moments.
+    ///
+    /// # Errors
+    /// E061 if the device fails, here and below.
+    fn push(&mut self, trainer: &Trainer) -> Result<()>;
+
+    /// Forward, backward and Adam for a batch.
+    fn step(&mut self, trainer: &Trainer, job: &Job<'_>) -> Result<Done>;
+
+    /// After an epoch: gives weights and moments back.
+    fn pull(&mut self, trainer: &mut Trainer) -> Result<()>;
+}
+
+/// The device for a run; none is this processor. With [`Choice::Auto`] and no GPU that can do it, the
+/// second is why not.
+///
+/// # Errors
+/// E059 if the GPU was asked for and cannot do it, E061 if it fails.
+#[cfg(feature = "cuda")]
+pub fn open(
+    choice: Choice,
+    trainer: &Trainer,
+) -> Result<(Option<Box<dyn Device + Send + Sync>>, Option<String>)> {
+    if choice == Choice::Cpu {
+        return Ok((None, None));
+    }
+    let opened = cuda::gpu().and_then(|machine| crate::gpu::Gpu::new(machine, trainer));
+    match opened {
+        Ok(gpu) => Ok((Some(Box::new(gpu)), None)),
+        Err(e) if e.is_absence() && choice == Choice::Auto => Ok((None, Some(e.to_string()))),
+        Err(e) => Err(crate::gpu::error(&e)),
+    }
+}
+
+/// As with the feature `cuda`: this build knows no device but this processor.
+///
+/// # Errors
+/// E059 if the GPU was asked for.
+#[cfg(not(feature = "cuda"))]
+pub fn open(
+    choice: Choice,
+    _: &Trainer,
+) -> Result<(Option<Box<dyn Device + Send + Sync>>, Option<String>)> {
+    let why = "this build has no CUDA support; rebuild with --features cuda";
+    match choice {
+        Choice::Cpu => Ok((None, None)),
+        Choice::Auto => Ok((None, Some(why.into()))),
+        Choice::Cuda => Err(Error::new("E059", why).help("or train with --device cpu")),
+    }
+}
