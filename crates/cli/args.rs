@@ -231,22 +231,28 @@ pub fn set(pairs: &[String]) -> data::Result<Vec<train::config::Flag>> {
 pub struct TagArgs {
     /// A model file.
     pub model: PathBuf,
-    /// Texts to tag; `-` is standard input, which is also read if neither files nor --text are given.
+    /// Texts to tag, or folders of them; `-` is standard input, which is also read if neither files nor
+    /// --text are given.
     pub files: Vec<PathBuf>,
     /// A text to tag; may be given several times.
     #[arg(short, long)]
     pub text: Vec<String>,
-    /// What the input is.
-    #[arg(long = "in", value_enum, default_value_t = InputKind::Text)]
-    pub input: InputKind,
+    /// What the input is [default: lines for standard input, text for files].
+    #[arg(long = "in", value_enum)]
+    pub input: Option<InputKind>,
     /// What to write.
     #[arg(long, value_enum, default_value_t = OutputKind::Text)]
     pub out: OutputKind,
-    /// Show how likely each entity is in `text` too; the other outputs that have a place for it always
-    /// do.
+    /// What `start` and `end` of `jsonl` count.
+    #[arg(long, value_enum, default_value_t = OffsetsArg::Chars)]
+    pub offsets: OffsetsArg,
+    /// Leave out entities that are less likely than this (0 to 1).
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    pub min_score: f64,
+    /// Show how likely each entity is in `text` too; `jsonl` and `html` always do.
     #[arg(long)]
     pub scores: bool,
-    /// Write to a file instead of standard output.
+    /// Write to a file instead of standard output; to a folder, if the input is one.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Threads; 0 for all cores. Changes no result.
@@ -255,27 +261,44 @@ pub struct TagArgs {
 }
 
 /// What `tag` reads.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum InputKind {
     /// Running text; each file is one text.
     Text,
     /// Each line is a text of its own.
     Lines,
+    /// Each line is a JSON object with a `text`; its other fields go into `jsonl` as they are.
+    Jsonl,
     /// Tokens already: the first column of each line, blank lines between sentences.
     Conll,
 }
 
 /// What `tag` writes.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OutputKind {
     /// The text with its entities marked.
     Text,
-    /// A JSON object a text: {"text":…,"ents":[{"start":…,"end":…,"label":…,"text":…,"score":…}]}; offsets in characters.
+    /// A JSON object a text: {"text":…,"ents":[{"start":…,"end":…,"label":…,"text":…,"score":…}]}.
     Jsonl,
     /// A token and its tag a line, blank lines between sentences.
     Conll,
+    /// Two files: the text, and an entity a line (OUT.txt, OUT.ann).
+    Brat,
     /// One page with all texts, needing nothing from the network.
     Html,
+    /// A JSON object a text as spaCy's Doc.from_json takes it: text, ents, sents, tokens.
+    Spacy,
+}
+
+/// What offsets count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OffsetsArg {
+    /// Characters (Unicode scalar values), as Python does.
+    Chars,
+    /// Bytes of UTF-8.
+    Bytes,
+    /// UTF-16 units, as JavaScript and Java do.
+    Utf16,
 }
 
 /// Arguments of `eval`.
@@ -445,7 +468,8 @@ pub enum ScoreLayout {
 /// Arguments of `convert`.
 #[derive(Args)]
 pub struct ConvertArgs {
-    /// Tagged sentences: CSV, CoNLL columns, or texts with entities (.jsonl); `-` is standard input.
+    /// Tagged sentences: CSV, CoNLL columns, texts with entities (.jsonl), or BRAT (.ann, with .txt beside
+    /// it); `-` is standard input.
     #[arg(value_name = "IN")]
     pub input: PathBuf,
     /// What to write; the ending says how: .csv, .conll, .jsonl, .ann (BRAT, with .txt beside it). `-`

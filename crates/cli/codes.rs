@@ -33,6 +33,12 @@ pub const CODES: &[(&str, &str)] = &[
          they begin and end where a token does.",
     ),
     (
+        "E070",
+        "A line of a BRAT file (.ann) is no entity of the text beside it (.txt). An entity is T and a number, a \
+         tab, `type start end` counted in characters of the whole text, a tab, its words. Parts of an entity \
+         may have blanks between them, not words, and entities do not overlap.",
+    ),
+    (
         "E050",
         "The file to be written is there already and was not touched; --force writes over it.",
     ),

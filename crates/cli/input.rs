@@ -111,10 +111,18 @@ pub fn stdin_bytes() -> Result<Vec<u8>> {
 }
 
 fn utf8(bytes: Vec<u8>, path: &Path) -> Result<String> {
+    utf8_from(bytes, path, 1)
+}
+
+/// Bytes that begin with line `first` of a file as text.
+///
+/// # Errors
+/// E001 if they are not UTF-8.
+pub fn utf8_from(bytes: Vec<u8>, path: &Path, first: u64) -> Result<String> {
     String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         let before = &e.as_bytes()[..at];
-        let line = before.iter().filter(|&&b| b == b'\n').count() as u64 + 1;
+        let line = before.iter().filter(|&&b| b == b'\n').count() as u64 + first;
         let start = before.iter().rposition(|&b| b == b'\n').map_or(0, |n| n + 1);
         let column = String::from_utf8_lossy(&before[start..]).chars().count() as u64 + 1;
         let byte = e.as_bytes()[at];

@@ -7,8 +7,7 @@ use data::{Corpus, Scheme, Split, Warning};
 use serde_json::Value;
 use train::config::VectorsTrain;
 use train::{
-    Config, DataFile, Dataset, Ending, IfThere, LastFiles, Model, Provenance, RunFolder, Trainer,
-    results,
+    Config, Dataset, Ending, IfThere, LastFiles, Model, Provenance, RunFolder, Trainer, results,
 };
 
 use train::results::PartResult;
@@ -47,7 +46,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     warn(&warnings, screen);
     let check = check::before_training(&corpus, &dataset.split, scheme, screen);
 
-    let provenance = provenance(&corpus, &dataset, split_name);
+    let provenance = Provenance::of(&corpus, &dataset, split_name);
     let mut trainer = Trainer::new(config, dataset)?;
     if !screen.quiet {
         say(&header(&trainer, &corpus, scheme));
@@ -158,22 +157,6 @@ fn keep_inputs(args: &TrainArgs, config: &Config, folder: &Path) -> data::Result
 
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
-}
-
-fn provenance(corpus: &Corpus, dataset: &Dataset, split: String) -> Provenance {
-    let data = corpus
-        .sources()
-        .map(|s| DataFile { name: file_name(Path::new(&s.path)), sha256: s.sha256.clone() });
-    let Split { train, dev, test } = &dataset.split;
-    Provenance {
-        version: env!("CARGO_PKG_VERSION").into(),
-        data: data.collect(),
-        split,
-        sentences: [train.len(), dev.len(), test.len()],
-        tokens: dataset.count_tokens(train),
-        epoch: 0,
-        dev_f1: None,
-    }
 }
 
 /// What is about to happen, in three lines.

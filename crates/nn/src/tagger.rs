@@ -194,6 +194,10 @@ impl Spec {
         self.residual && l > 0 && self.encoder[l - 1].n_out() == self.encoder[l].n_out()
     }
 
+    fn named_tables(&self) -> Vec<(&str, usize)> {
+        self.tables.iter().map(|(name, rows)| (&name[..], *rows)).collect()
+    }
+
     /// Width of what the encoder reads, D + M.
     pub fn n_input(&self) -> usize {
         self.embedding + self.chars.map_or(0, |c| c.n_out)
@@ -310,8 +314,18 @@ impl<F: Real> Tagger<F> {
     /// rest as their layers say. All follow from `seed`. Pretrained vectors are zeros until
     /// [`Tagger::set_vectors`].
     pub fn new(spec: Spec, seed: u64) -> Self {
-        let tables: Vec<(&str, usize)> = spec.tables.iter().map(|(n, v)| (&n[..], *v)).collect();
-        let words = SumEmbedding::new(&tables, spec.embedding, seed, 0);
+        let words = SumEmbedding::new(&spec.named_tables(), spec.embedding, seed, 0);
+        Self::with_words(spec, words, seed)
+    }
+
+    /// The same shapes, to be filled from a file: millions of random numbers are spared, those of the
+    /// tables.
+    pub fn unfilled(spec: Spec) -> Self {
+        let words = SumEmbedding::zeros(&spec.named_tables(), spec.embedding);
+        Self::with_words(spec, words, 0)
+    }
+
+    fn with_words(spec: Spec, words: SumEmbedding<F>, seed: u64) -> Self {
         let mut n_in = spec.n_input();
         let mut encoder = Vec::new();
         for (l, layer) in spec.encoder.iter().enumerate() {

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 
-use data::{Error, Interner, Result, Scheme, TagSet};
+use data::{Corpus, Error, Interner, Result, Scheme, Split, TagSet};
 use nn::Params;
 use nn::tagger::Tagger;
 use nn::vectors::Vectors;
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::Config;
-use crate::dataset::outside;
+use crate::dataset::{Dataset, outside};
 use crate::entities::Entity;
 use crate::files::write_atomically;
 use crate::lexicon::{Lexicon, WordCode};
@@ -52,6 +52,28 @@ pub struct Provenance {
     pub epoch: u32,
     /// Its strict micro F1 on dev.
     pub dev_f1: Option<f64>,
+}
+
+impl Provenance {
+    /// Where a model comes from that is about to be trained on `dataset`, made of `corpus`; `split` says how
+    /// the parts were made.
+    pub fn of(corpus: &Corpus, dataset: &Dataset, split: String) -> Self {
+        let name = |path: &str| match Path::new(path).file_name() {
+            Some(name) => name.to_string_lossy().into_owned(),
+            None => path.to_owned(),
+        };
+        let file = |s: &data::Source| DataFile { name: name(&s.path), sha256: s.sha256.clone() };
+        let Split { train, dev, test } = &dataset.split;
+        Self {
+            version: env!("CARGO_PKG_VERSION").into(),
+            data: corpus.sources().map(file).collect(),
+            split,
+            sentences: [train.len(), dev.len(), test.len()],
+            tokens: dataset.count_tokens(train),
+            epoch: 0,
+            dev_f1: None,
+        }
+    }
 }
 
 /// A file that was read.
@@ -121,7 +143,7 @@ impl Model {
     }
 
     /// Numbers the words of `sentences` and hands them on with what padding is made of.
-    fn read<W: AsRef<str>, T>(
+    pub(crate) fn read<W: AsRef<str>, T>(
         &self,
         sentences: &[impl AsRef<[W]>],
         tag: impl FnOnce(&Lexicon, &[&[u32]], Option<Padding>) -> T,
@@ -193,7 +215,7 @@ impl Model {
         let of_another = |e: Error| bad(format!("{}; another version wrote it", e.message));
         let config = Config::from_toml(&meta.config).map_err(of_another)?;
         let spec = config.spec(&meta.code, &meta.tags).map_err(of_another)?;
-        let mut tagger = Tagger::new(spec, 0);
+        let mut tagger = Tagger::unfilled(spec);
         read_tensors("", &mut tagger, &tensors, path)?;
         if let Some(Vectors::Frozen(layer)) = &tagger.vectors {
             let mut layer = layer.as_ref().clone();
@@ -293,6 +315,7 @@ pub(crate) fn read_tensors(
             return Err(not_a_model(path, &what));
         }
         let values = from.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()));
+        let to = to.as_slice_mut().expect("weights lie in row-major order");
         to.iter_mut().zip(values).for_each(|(to, v)| *to = v);
     }
     Ok(())
@@ -328,8 +351,7 @@ fn not_a_model(path: &Path, what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Dataset, Trainer};
-    use data::{Corpus, Split};
+    use crate::Trainer;
 
     /// An untrained model of this preset; random weights make many entities.
     fn model(preset: &str, more: &[(&str, &str)]) -> Model {
@@ -372,12 +394,14 @@ mod tests {
             let model = model(preset, more);
             let sentences = sentences();
             let threads = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
+            let ready = crate::tagging::Ready::new(model.clone());
             let together = threads(1).install(|| model.tag_entities(&sentences, true));
             let found: usize = together.iter().map(|t| t.entities.len()).sum();
             assert!(found > 20, "{preset} {more:?}: {found} entities");
             assert_eq!(threads(3).install(|| model.tag_entities(&sentences, true)), together);
             for (sentence, tagged) in sentences.iter().zip(&together) {
                 assert_eq!(&model.tag_entities(&[sentence], true)[0], tagged);
+                assert_eq!(&ready.tag(&[sentence], true)[0], tagged);
                 assert!(tagged.entities.iter().all(|e| (0.0..=1.0).contains(&e.probability)));
             }
             assert!(together.iter().any(|t| t.entities.iter().any(|e| e.probability < 0.9)));
