@@ -40,6 +40,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Show what a model is made of and where it comes from.
     Info(InfoArgs),
+    /// Write the page of a finished run, or compare two runs.
+    Report(ReportArgs),
     /// Look for what is wrong with tagged sentences.
     Check(CheckArgs),
     /// Score tags against other tags, whoever made them.
@@ -328,6 +330,32 @@ pub struct EvalArgs {
     /// Threads; 0 for all cores.
     #[arg(long, default_value_t = 0)]
     pub threads: usize,
+}
+
+/// Arguments of `report`.
+#[derive(Args)]
+pub struct ReportArgs {
+    /// A run's folder: writes its report.html anew. Two runs: compares them on the same sentences.
+    #[arg(value_name = "RUN", required = true, num_args = 1..=2)]
+    pub runs: Vec<PathBuf>,
+    /// Write the page here [default: RUN/report.html; of two runs no page].
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The part to judge by [default: test, or dev if there is no test].
+    #[arg(long, value_enum)]
+    pub part: Option<PartArg>,
+    /// The comparison of two runs as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Parts that a run is judged on.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PartArg {
+    /// The sentences that choose the best epoch.
+    Dev,
+    /// The sentences that judge the result.
+    Test,
 }
 
 /// Arguments of `info`.

@@ -42,6 +42,11 @@ pub const CODES: &[(&str, &str)] = &[
         "E050",
         "The file to be written is there already and was not touched; --force writes over it.",
     ),
+    (
+        "E062",
+        "Two runs can be compared only on the same sentences: dev or test parts of the same data, split the \
+         same way. `--split-file`, or the same --dev and --test files, keep them the same.",
+    ),
 ];
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod input;
 mod manual;
 mod output;
 mod progress;
+mod report_command;
 mod score;
 mod tag;
 mod train_command;
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
         Command::Tag(args) => tag::run(args, screen),
         Command::Eval(args) => eval_command::run(args, screen),
         Command::Info(args) => info::run(args, screen),
+        Command::Report(args) => report_command::run(args, screen),
         Command::Check(args) => check::run(args, screen),
         Command::Score(args) => score::run(args, screen),
         Command::Convert(args) => convert::run(args, screen),

@@ -15,7 +15,7 @@ use train::results::PartResult;
 use crate::args::TrainArgs;
 use crate::input::{self, read_corpus};
 use crate::progress::{self, Watch};
-use crate::{Screen, Stop, check, say, warn};
+use crate::{Screen, Stop, check, report_command, say, warn};
 
 /// Trains and reports. Nothing is written before the data and the configuration have been read.
 pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
@@ -221,8 +221,15 @@ fn finish(
     let tables = tables(&parts, screen);
     let summary = results::summary(trainer, &model, &parts);
     let test_conll = results::test_conll(trainer, corpus, parts[1].as_ref());
+    let judged = parts.iter().any(Option::is_some);
     let predictions = results::predictions(trainer, parts);
     folder.finish(&LastFiles { check, predictions, test_conll, summary })?;
+    if judged {
+        let page = report_command::write(folder.path(), None, None)?;
+        if !screen.quiet {
+            say(&format!("report: {}", page.display()));
+        }
+    }
     let mut out = io::stdout().lock();
     writeln!(out, "{tables}{}", folder.model().display())?;
     Ok(())

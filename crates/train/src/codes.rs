@@ -25,4 +25,9 @@ pub const CODES: &[(&str, &str)] = &[
         "predictions.jsonl.gz of a run is damaged, or was written by another version. A run that is trained \
          again writes it anew.",
     ),
+    (
+        "E061",
+        "A folder that holds no finished run of this version. A run is what `longhand train -o RUN` leaves; an \
+         interrupted one is finished with `--resume`.",
+    ),
 ];
