@@ -123,10 +123,13 @@ def read_table():
 
 
 def copy_workspace():
-    """The workspace without its build output. Times are kept, so that unchanged crates stay built."""
+    """The workspace without its build output. Times are kept, so that unchanged crates stay built, but
+    not those of nn: what was built last may be the last change of another run."""
     copy = PLACE / "workspace"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns("target", ".git"), symlinks=True)
+    for source in (copy / "crates" / "nn" / "src").rglob("*.rs"):
+        source.touch()
     return copy
 
 

@@ -30,8 +30,8 @@ FIELDS = ["step", "seed", "test_f1", "unseen_recall", "token_accuracy", "padded_
 
 # Name, what is said of it, flags, seeds. Each step keeps the flags of those before.
 REPAIRS = [
-    ("tutorial", "the recipe to the letter", {}, [1]),
-    ("softmax", "a softmax where the ReLU was", {"head": "softmax"}, [1]),
+    ("tutorial", "the recipe to the letter", {}, [1, 2, 3]),
+    ("softmax", "a softmax where the ReLU was", {"head": "softmax"}, [1, 2, 3]),
     ("tokens", "real tokens only, no padding", {"pad": "false"}, [1, 2, 3]),
     ("batch", "32 sentences a batch, of similar length", {"batch": "32", "bucket": "0"}, [1, 2, 3]),
     ("rate", "learning rate 0.004, warmed up and falling in a line; gradient clipped at 5", {

@@ -234,6 +234,56 @@ mod tests {
         }
     }
 
+    /// ```python
+    /// torch.set_default_dtype(torch.float64)  # torch 2.15.0
+    /// def ramp(*shape, k):
+    ///     return (torch.arange(math.prod(shape)) * k % 7 - 3).reshape(shape) / 4.0
+    /// g = torch.nn.GRU(2, 2)
+    /// with torch.no_grad():
+    ///     g.weight_ih_l0.copy_(ramp(6, 2, k=3)); g.weight_hh_l0.copy_(ramp(6, 2, k=5))
+    ///     g.bias_ih_l0.copy_(ramp(6, k=2)); g.bias_hh_l0.copy_(ramp(6, k=4))
+    /// x = ramp(3, 2, k=6).requires_grad_()
+    /// h, _ = g(x)
+    /// (h * ramp(3, 2, k=3)).sum().backward()
+    /// print(h, x.grad, g.weight_hh_l0.grad, g.bias_hh_l0.grad)
+    /// ```
+    #[test]
+    fn values_and_gradients_are_those_of_pytorch() {
+        let ramp = |rows: usize, columns: usize, k: usize| {
+            let value = |i: usize| ((i * k % 7) as f64 - 3.0) / 4.0;
+            Array2::from_shape_fn((rows, columns), |(i, j)| value(i * columns + j))
+        };
+        let [b_ih, b_hh] = [2, 4].map(|k| ramp(1, 6, k).remove_axis(Axis(0)));
+        let layer = Gru { w_ih: ramp(6, 2, 3), w_hh: ramp(6, 2, 5), b_ih, b_hh };
+        let packing = Packing::new(vec![3]);
+        let (h, cache) = layer.forward(ramp(3, 2, 6), &packing, Direction::Forward);
+        let mut grads = nn::Params::zeros_like(&layer);
+        let dx = layer.backward(cache, ramp(3, 2, 3).view(), &mut grads);
+        let same = |name: &str, got: &[f64], want: &[f64]| {
+            let near = got.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-14);
+            assert!(near && got.len() == want.len(), "{name}: {got:?}, not {want:?}");
+        };
+        same("h", h.as_slice().unwrap(), &H_TORCH);
+        same("dx", dx.as_slice().unwrap(), &DX_TORCH);
+        same("dw_hh", grads.w_hh.as_slice().unwrap(), &DW_HH_TORCH);
+        same("db_hh", grads.b_hh.as_slice().unwrap(), &DB_HH_TORCH);
+    }
+
+    #[rustfmt::skip]
+    const H_TORCH: [f64; 6] = [-0.00573971674184763, 0.251357202932861, -0.176593509994649,
+        0.311074475071819, -0.431270375914369, 0.323727008814706];
+    #[rustfmt::skip]
+    const DX_TORCH: [f64; 6] = [0.0320844249992075, -0.161182565566815, 0.0732350857861814,
+        0.241259765764808, 0.0421326663257581, 0.045121709454418];
+    #[rustfmt::skip]
+    const DW_HH_TORCH: [f64; 12] = [0.00177303790819245, -0.00690208060799948, 0.00473393741480241,
+        -0.0160176864115547, -0.0107425689813816, 0.0402075705703799, -0.00103197124708984,
+        0.00870715703032218, -0.00687358095985017, 0.0296615659851238, 0.0085449573499801,
+        -0.0330413118996462];
+    #[rustfmt::skip]
+    const DB_HH_TORCH: [f64; 6] = [-0.0218993685978108, -0.0756496470750125, 0.146053030643851,
+        0.115678147333543, 0.0909760743059129, -0.155962237339533];
+
     #[test]
     fn single_and_double_precision_agree() {
         let (layer, packing) = (layer(3, 2), Packing::new(vec![5, 3, 1]));
