@@ -61,7 +61,11 @@ def main():
     parser.add_argument("-o", "--out", default="runs/postmortem", type=Path)
     parser.add_argument("--only", default="", help="steps whose name contains this")
     parser.add_argument("--table", action="store_true", help="only write the table again")
+    parser.add_argument("--check", action="store_true", help="see that the table is that of the CSV")
     args = parser.parse_args()
+    if args.check:
+        sys.exit(0 if with_table(chapter := CHAPTER.read_text(encoding="utf-8")) == chapter else
+                 "the table of docs/book/src/postmortem.md is not that of postmortem.csv: run with --table")
     if not args.table:
         if not args.data or not args.split:
             parser.error("name the corpus and the split file")
@@ -78,7 +82,7 @@ def measure(args):
     split.write_text("".join(lines), encoding="utf-8")
     unseen = Unseen(args, small["train"])
     same = {"dev-from-train": "0.0", "batch": str(1000 // args.every), "epochs": args.epochs}
-    rows = {(r["step"], r["seed"]): r for r in read_results()}
+    rows = {(r["step"], r["seed"]): r for r in read_csv(RESULTS)}
     flags = dict(same)
     plans = []
     for name, _, more, seeds in REPAIRS:
@@ -107,8 +111,7 @@ def run(args, folder, split, name, flags, seed):
         log.write_text(f"{done.stderr}\n{done.returncode} exit\n", encoding="utf-8")
         if done.returncode and "E011" not in done.stderr:
             sys.exit(done.stderr)
-    with open(folder / "history.csv", encoding="utf-8") as file:
-        history = list(csv.DictReader(file))
+    history = read_csv(folder / "history.csv")
     scores = folder / "scores.json"
     test = json.loads(scores.read_text())["test"]["strict"] if scores.exists() else None
     diverged = re.search(r"not finite at (epoch \d+, batch \d+)", log.read_text())
@@ -117,7 +120,7 @@ def run(args, folder, split, name, flags, seed):
         "seed": str(seed),
         "test_f1": f"{100 * test['micro']['f1']:.2f}" if test else "",
         "token_accuracy": f"{100 * test['token_accuracy']:.2f}" if test else "",
-        "padded_accuracy": percent(history[-1]["dev_padded_accuracy"]),
+        "padded_accuracy": percent(history[-1]["dev_padded_accuracy"]) if history else "",
         "epochs": str(len(history)),
         "seconds": f"{sum(float(h['seconds']) for h in history):.0f}",
         "ended": f"NaN at {diverged[1]}" if diverged else "",
@@ -176,10 +179,11 @@ def read_split(path):
     return {name: [int(i) for i in ids] for name, ids in parts.items()}
 
 
-def read_results():
-    if not RESULTS.exists():
+def read_csv(path):
+    """No rows for a file that is not there: a run may end in its first epoch."""
+    if not path.exists():
         return []
-    with open(RESULTS, encoding="utf-8") as file:
+    with open(path, encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -215,7 +219,7 @@ def mean(rows, field):
 
 def table():
     """The lines between the markers of the chapter."""
-    results = read_results()
+    results = read_csv(RESULTS)
     head = ["| step | test F1 | recall, unseen words | accuracy, real tokens | accuracy as Keras shows it | seeds |",
             "|---|---|---|---|---|---|"]
     lines = []
@@ -233,13 +237,15 @@ def table():
     return "\n".join(head + lines)
 
 
-def write_table():
-    if not CHAPTER.exists():
-        return
-    text = CHAPTER.read_text(encoding="utf-8")
+def with_table(chapter):
     between = r"(<!-- table: postmortem.csv -->\n).*?(\n<!-- end -->)"
-    text = re.sub(between, lambda m: m[1] + table() + m[2], text, flags=re.DOTALL)
-    CHAPTER.write_text(text, encoding="utf-8")
+    return re.sub(between, lambda m: m[1] + table() + m[2], chapter, flags=re.DOTALL)
+
+
+def write_table():
+    if CHAPTER.exists():
+        chapter = CHAPTER.read_text(encoding="utf-8")
+        CHAPTER.write_text(with_table(chapter), encoding="utf-8")
 
 
 if __name__ == "__main__":
