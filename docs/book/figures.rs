@@ -127,7 +127,10 @@ fn lstm_norms(l: &Lstm<f64>, x: &Array2<f64>) -> Vec<(f64, f64)> {
         let mut a = (l.w_ih.dot(&x.row(t)) + l.w_hh.dot(&h_prev) + &l.b).to_vec();
         let [mut c_t, mut tanh_c, mut h_t] = [zeros(), zeros(), zeros()];
         lstm_cell::forward(n, &mut a, &c[t], &mut c_t, &mut tanh_c, &mut h_t);
-        (h.push(h_t), c.push(c_t), gates.push(a), tanh_cs.push(tanh_c));
+        h.push(h_t);
+        c.push(c_t);
+        gates.push(a);
+        tanh_cs.push(tanh_c);
     }
     let (mut dh, mut dc) = (upstream(n).to_vec(), zeros());
     let mut norms = vec![(0.0, norm(&dh, &dc))];
