@@ -65,6 +65,8 @@ pub struct Spec {
     pub head: Head,
     /// Which tags may follow each other; decoding keeps to it. None: each token by itself.
     pub rules: Option<Allowed>,
+    /// Taggers whose scores are averaged, M; one that is alone is 1.
+    pub members: usize,
 }
 
 /// The pretrained vectors of a [`Spec`].
@@ -173,6 +175,7 @@ impl Spec {
             tags,
             head,
             rules: None,
+            members: 1,
         }
     }
 
@@ -284,6 +287,9 @@ pub struct Tagger<F> {
     pub wide: Option<Wide<F>>,
     /// The rest.
     pub network: Network<F>,
+    /// (M − 1) the other members, of the same shape, that were trained by themselves: see
+    /// [`Tagger::scores`].
+    pub others: Vec<Tagger<F>>,
 }
 
 /// The gradients of the tables, unsummed.
@@ -348,7 +354,10 @@ impl<F: Real> Tagger<F> {
         let wide = spec.wide.map(|w| Wide::new(w.rows, spec.tags));
         let zeros = |v: VectorSpec| Vectors::new(Array2::zeros((v.rows, v.columns)), v.tuned);
         let vectors = spec.vectors.map(zeros);
-        Self { spec, words, vectors, wide, network }
+        let alone = Spec { members: 1, ..spec.clone() };
+        let others = (1..spec.members as u64).map(|k| Tagger::new(alone.clone(), seed + k));
+        let others = others.collect();
+        Self { spec, words, vectors, wide, network, others }
     }
 
     /// Puts pretrained vectors into their place: `table` (V, P).
@@ -359,6 +368,37 @@ impl<F: Real> Tagger<F> {
         let spec = self.spec.vectors.expect("a network with pretrained vectors");
         assert_eq!(table.dim(), (spec.rows, spec.columns), "a table as the network was made for");
         self.vectors = Some(Vectors::new(table, spec.tuned));
+        self.others.iter_mut().for_each(|member| member.vectors = self.vectors.clone());
+    }
+
+    /// One tagger of several of the same shape. They do not see each other in training: `forward`,
+    /// `backward` and `loss` are those of the first.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn of_members(mut members: Vec<Tagger<F>>) -> Self {
+        let others = members.split_off(1);
+        let first = members.pop().expect("at least one member");
+        let spec = Spec { members: 1 + others.len(), ..first.spec };
+        let mut all = Self { spec, others, ..first };
+        if let Some(Vectors::Frozen(_)) = &all.vectors {
+            // One table for all.
+            all.others.iter_mut().for_each(|member| member.vectors = all.vectors.clone());
+        }
+        all
+    }
+
+    /// Tokens → scores (N, K) to tag by, without dropout: the mean of all members' scores. Since a path's score is a
+    /// sum, the best path by the mean is the best by the mean of the members' scores of whole paths.
+    pub fn scores(&self, input: Input) -> Array2<F> {
+        if self.others.is_empty() {
+            return self.forward(input, None).0;
+        }
+        let (mut sum, _) = self.forward(input.clone(), None);
+        for member in &self.others {
+            sum += &member.forward(input.clone(), None).0;
+        }
+        sum / F::of(self.spec.members as f64)
     }
 
     /// Tokens → scores (N, K). With `noise`, dropout is on.
@@ -469,12 +509,21 @@ impl<F: Real> Tagger<F> {
     /// What decides on the tags of a sentence together, made once for many calls of
     /// [`Tagger::decode`]. None: each token decides by itself.
     pub fn chain(&self) -> Option<Chain> {
-        match (&self.network.crf, &self.spec.rules) {
+        match (self.mean_crf(), &self.spec.rules) {
             (Some(crf), Some(rules)) => Some(crf.chain(rules)),
             (Some(crf), None) => Some(crf.chain(&Allowed::all(self.spec.tags))),
             (None, Some(rules)) => Some(rules.chain()),
             (None, None) => None,
         }
+    }
+
+    /// The mean of all members' transitions.
+    fn mean_crf(&self) -> Option<Crf<F>> {
+        let mut mean = self.network.crf.clone()?;
+        self.others.iter().filter_map(|m| m.network.crf.as_ref()).for_each(|crf| mean.add(crf));
+        let share = F::one() / F::of(self.spec.members as f64);
+        mean.slices_mut().into_iter().flatten().for_each(|w| *w *= share);
+        Some(mean)
     }
 
     /// The best tags of `scores`: along the best path of `chain`, or of each row by itself; of equal
@@ -705,6 +754,9 @@ impl<F: Real> Params<F> for Tagger<F> {
             all.extend(within("wide", wide.tensors()));
         }
         all.extend(self.network.tensors());
+        for (k, member) in self.others.iter().enumerate() {
+            all.extend(within(&format!("member.{}", k + 1), member.tensors()));
+        }
         all
     }
 
@@ -717,6 +769,9 @@ impl<F: Real> Params<F> for Tagger<F> {
             all.extend(within("wide", wide.tensors_mut()));
         }
         all.extend(self.network.tensors_mut());
+        for (k, member) in self.others.iter_mut().enumerate() {
+            all.extend(within(&format!("member.{}", k + 1), member.tensors_mut()));
+        }
         all
     }
 }
@@ -849,6 +904,33 @@ mod tests {
                 check(full(CharKind::Lstm), noise, lengths, 2 + 1 + 1 + 7 + 6 + 2 + 3);
             }
         }
+    }
+
+    #[test]
+    fn several_members_tag_by_the_mean_of_their_scores_and_transitions() {
+        let packing = Packing::new(vec![3, 1]);
+        let input = input(&full(CharKind::Cnn), &packing);
+        let members: Vec<_> = [0, 1, 2]
+            .map(|k| {
+                let mut member = tagger(full(CharKind::Cnn));
+                member.slices_mut().into_iter().flatten().for_each(|w| *w *= 1.0 + 0.1 * k as f64);
+                member
+            })
+            .into();
+        let each = members.iter().map(|m| m.forward(input.clone(), None).0);
+        let mean = each.reduce(|a, b| a + b).unwrap() / 3.0;
+        let transition = members.iter().map(|m| m.network.crf.as_ref().unwrap().transitions[[1, 3]]);
+        let transition: f64 = transition.sum::<f64>() / 3.0;
+        let names = members[0].tensors().len();
+        let all = Tagger::of_members(members);
+        approx::assert_abs_diff_eq!(all.scores(input), mean, epsilon = 1e-12);
+        let crf = all.mean_crf().unwrap();
+        assert!((crf.transitions[[1, 3]] - transition).abs() < 1e-12);
+        assert_eq!(all.tensors().len(), 3 * names);
+        assert_eq!(all.tensors()[names].0, "member.1.words.table");
+        // One drawn as three has tensors of the same names.
+        let drawn = Tagger::<f64>::new(all.spec.clone(), 1);
+        assert!(drawn.tensors().iter().zip(all.tensors()).all(|(a, b)| a.0 == b.0));
     }
 
     #[test]

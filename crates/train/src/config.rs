@@ -58,6 +58,8 @@ pub struct Config {
     pub head: HeadName,
     pub rules: bool,
     pub inside: InsideName,
+    pub decode: Decode,
+    pub members: usize,
     pub epochs: u32,
     pub batch: usize,
     pub bucket: usize,
@@ -107,6 +109,10 @@ names!(
 names!(
     /// The tag scheme that the network learns; `Same` is that of the data.
     InsideName { Same, Iob2, Iobes, Bilou }
+);
+names!(
+    /// Which tags are given: those of the best path, or of the entities that are more likely than not.
+    Decode { Best, Likely }
 );
 names!(
     /// See [`Shape`].
@@ -243,6 +249,7 @@ impl Config {
             ("char-features", self.char_features),
             ("batch", self.batch),
             ("epochs", self.epochs as usize),
+            ("members", self.members),
         ] {
             if n == 0 {
                 return fail(format!("{key} must be at least 1"));
@@ -347,6 +354,7 @@ impl Config {
                 HeadName::Crf => Head::Crf,
             },
             rules: self.rules.then(|| rules(tags)),
+            members: self.members,
         })
     }
 

@@ -24,7 +24,7 @@ use crate::dataset::{Dataset, outside};
 use crate::entities::Entity;
 use crate::files::write_atomically;
 use crate::lexicon::{Lexicon, WordCode};
-use crate::tagging::{self, Padding, Tagged};
+use crate::tagging::{self, Padding, Tagged, Voice};
 
 /// Number of the file format; a file with another one is refused.
 pub const FORMAT: u32 = 1;
@@ -119,9 +119,7 @@ struct Meta {
 impl Model {
     /// Tags of each sentence, given as its words, in the scheme of the training data.
     pub fn tag<W: AsRef<str>>(&self, sentences: &[impl AsRef<[W]>]) -> Vec<Vec<String>> {
-        let tags = self.read(sentences, |lexicon, numbers, padding| {
-            tagging::tag(&self.tagger, lexicon, numbers, padding)
-        });
+        let tags = self.read(sentences, tagging::tag);
         tags.iter().map(|ids| self.outside(ids)).collect()
     }
 
@@ -132,8 +130,8 @@ impl Model {
         sentences: &[impl AsRef<[W]>],
         likely: bool,
     ) -> Vec<Tagged> {
-        self.read(sentences, |lexicon, numbers, padding| {
-            tagging::tag_entities(&self.tagger, &self.tags, lexicon, numbers, padding, likely)
+        self.read(sentences, |voice, lexicon, numbers| {
+            tagging::tag_entities(voice, lexicon, numbers, likely)
         })
     }
 
@@ -142,11 +140,11 @@ impl Model {
         &self.tags.types()[entity.kind as usize]
     }
 
-    /// Numbers the words of `sentences` and hands them on with what padding is made of.
+    /// Numbers the words of `sentences` and hands them on with the network.
     pub(crate) fn read<W: AsRef<str>, T>(
         &self,
         sentences: &[impl AsRef<[W]>],
-        tag: impl FnOnce(&Lexicon, &[&[u32]], Option<Padding>) -> T,
+        tag: impl FnOnce(Voice<'_>, &Lexicon, &[&[u32]]) -> T,
     ) -> T {
         let mut words = Interner::new();
         // Padding is the last word of the vocabulary, here number 0.
@@ -158,7 +156,12 @@ impl Model {
         let numbers: Vec<&[u32]> = numbers.iter().map(Vec::as_slice).collect();
         let lexicon = Lexicon::new(words.iter(), &self.code);
         let padding = self.pad_to.map(|length| Padding { length, word: 0 });
-        tag(&lexicon, &numbers, padding)
+        tag(self.voice(padding), &lexicon, &numbers)
+    }
+
+    /// The network, asked as the configuration says.
+    pub(crate) fn voice(&self, padding: Option<Padding>) -> Voice<'_> {
+        Voice { tagger: &self.tagger, tags: &self.tags, decode: self.config.decode, padding }
     }
 
     /// Tag ids of a sentence as tags in the scheme of the training data.

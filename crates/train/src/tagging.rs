@@ -9,6 +9,7 @@ use nn::tagger::Tagger;
 use rayon::prelude::*;
 
 use crate::batch::deal;
+use crate::config::Decode;
 use crate::entities::{Belief, Entity, Reading};
 use crate::lexicon::Lexicon;
 use crate::model::Model;
@@ -31,54 +32,99 @@ pub struct Tagged {
     pub entities: Vec<Entity>,
 }
 
-/// Best tag ids of each sentence, given as numbers of words in `lexicon`. Padding, if any, is tagged too
-/// and left out.
-pub fn tag(
-    tagger: &Tagger<f32>,
-    lexicon: &Lexicon,
-    sentences: &[&[u32]],
-    padding: Option<Padding>,
-) -> Vec<Vec<u32>> {
-    each_shard(tagger, lexicon, sentences, padding, |shard| {
+/// A network and how it is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Voice<'a> {
+    /// The network.
+    pub tagger: &'a Tagger<f32>,
+    /// Names of its tag ids.
+    pub tags: &'a TagSet,
+    /// Which tags are given.
+    pub decode: Decode,
+    /// How its training sentences were filled up, if they were.
+    pub padding: Option<Padding>,
+}
+
+/// Tag ids of each sentence, given as numbers of words in `lexicon`. Padding, if any, is tagged too and left
+/// out.
+pub fn tag(voice: Voice<'_>, lexicon: &Lexicon, sentences: &[&[u32]]) -> Vec<Vec<u32>> {
+    each_shard(voice, lexicon, sentences, |shard, _| {
         shard.lengths.iter().enumerate().map(|(r, &n)| shard.tags(r, n)).collect()
     })
 }
 
 /// As [`tag`], and the entities; their probabilities, if `likely`, as [`crate::entities`] explains.
-/// `tags` names the ids.
 pub fn tag_entities(
-    tagger: &Tagger<f32>,
-    tags: &TagSet,
+    voice: Voice<'_>,
     lexicon: &Lexicon,
     sentences: &[&[u32]],
-    padding: Option<Padding>,
     likely: bool,
 ) -> Vec<Tagged> {
-    let reading = Reading::new(tags, tagger.spec.rules.is_some());
-    each_shard(tagger, lexicon, sentences, padding, |shard| {
-        shard.entities(tagger, &reading, likely)
-    })
+    each_shard(voice, lexicon, sentences, |shard, ask| shard.entities(ask, likely))
+}
+
+/// What follows from a network alone, worked out once for all that is tagged.
+#[derive(Clone, Debug)]
+struct Known {
+    chain: Option<Chain>,
+    reading: Reading,
+}
+
+impl Known {
+    fn of(tagger: &Tagger<f32>, tags: &TagSet) -> Self {
+        Self { chain: tagger.chain(), reading: Reading::new(tags, tagger.spec.rules.is_some()) }
+    }
+}
+
+/// A network ready to be asked.
+#[derive(Clone, Copy)]
+struct Ask<'a> {
+    voice: Voice<'a>,
+    known: &'a Known,
+}
+
+impl Ask<'_> {
+    /// The tags of each sentence of a shard.
+    fn tags(&self, scores: &Array2<f32>, packing: &Packing) -> Vec<Vec<u32>> {
+        let Known { chain, reading } = self.known;
+        let lengths = packing.lengths().iter().enumerate();
+        match self.voice.decode {
+            Decode::Best => {
+                let best = self.voice.tagger.decode(scores, packing, chain.as_ref());
+                lengths.map(|(r, &n)| (0..n).map(|t| best[packing.row(r, t)]).collect()).collect()
+            }
+            Decode::Likely => {
+                let belief = self.belief(scores, packing).with_marginals();
+                lengths.map(|(r, &n)| reading.more_likely_than_not(r, n, &belief)).collect()
+            }
+        }
+    }
+
+    fn belief<'a>(&'a self, scores: &'a Array2<f32>, packing: &'a Packing) -> Belief<'a> {
+        Belief::new(self.voice.tagger, self.known.chain.as_ref(), scores, packing)
+    }
 }
 
 /// A shard that went through the network.
-struct Decoded<'a> {
+struct Decoded {
     /// Tokens of each sentence, without padding.
     lengths: Vec<usize>,
-    chain: Option<&'a Chain>,
     packing: Packing,
     scores: Array2<f32>,
-    best: Vec<u32>,
+    /// Tags of each sentence, padding and all.
+    tags: Vec<Vec<u32>>,
 }
 
-impl Decoded<'_> {
-    /// Best tags of the first `n` tokens of sentence `r`.
+impl Decoded {
+    /// Tags of the first `n` tokens of sentence `r`.
     fn tags(&self, r: usize, n: usize) -> Vec<u32> {
-        (0..n).map(|t| self.best[self.packing.row(r, t)]).collect()
+        self.tags[r][..n].to_vec()
     }
 
     /// Tags and entities of each sentence.
-    fn entities(&self, tagger: &Tagger<f32>, reading: &Reading, likely: bool) -> Vec<Tagged> {
-        let belief = likely.then(|| Belief::new(tagger, self.chain, &self.scores, &self.packing));
+    fn entities(&self, ask: &Ask<'_>, likely: bool) -> Vec<Tagged> {
+        let reading = &ask.known.reading;
+        let belief = likely.then(|| ask.belief(&self.scores, &self.packing));
         let tagged = |(r, &n): (usize, &usize)| {
             let tags = self.tags(r, n);
             let entities = match &belief {
@@ -94,16 +140,16 @@ impl Decoded<'_> {
 /// What `read` makes of the sentences of a shard, put into the order of `sentences`. An empty sentence gets
 /// the default.
 fn each_shard<T: Clone + Default + Send>(
-    tagger: &Tagger<f32>,
+    voice: Voice<'_>,
     lexicon: &Lexicon,
     sentences: &[&[u32]],
-    padding: Option<Padding>,
-    read: impl Fn(&Decoded<'_>) -> Vec<T> + Sync,
+    read: impl Fn(&Decoded, &Ask<'_>) -> Vec<T> + Sync,
 ) -> Vec<T> {
-    let chain = tagger.chain();
-    let texts = Padded::new(sentences, padding);
+    let known = Known::of(voice.tagger, voice.tags);
+    let ask = Ask { voice, known: &known };
+    let texts = Padded::new(sentences, voice.padding);
     let decode = |shard: Vec<u32>| {
-        let made = read(&texts.decode(&shard, tagger, chain.as_ref(), lexicon));
+        let made = read(&texts.decode(&shard, &ask, lexicon), &ask);
         (shard, made)
     };
     in_order(sentences.len(), texts.shards().into_par_iter().map(decode).collect())
@@ -144,20 +190,14 @@ impl<'a> Padded<'a> {
         deal(&all.collect::<Vec<_>>(), |i| self.words(i).len())
     }
 
-    fn decode<'c>(
-        &self,
-        shard: &[u32],
-        tagger: &Tagger<f32>,
-        chain: Option<&'c Chain>,
-        lexicon: &Lexicon,
-    ) -> Decoded<'c> {
+    fn decode(&self, shard: &[u32], ask: &Ask<'_>, lexicon: &Lexicon) -> Decoded {
         let texts: Vec<&[u32]> = shard.iter().map(|&i| self.words(i)).collect();
         let packing = Packing::new(texts.iter().map(|w| w.len()).collect());
         let input = lexicon.input(&texts, &packing, |_, _| false);
-        let (scores, _) = tagger.forward(input, None);
-        let best = tagger.decode(&scores, &packing, chain);
+        let scores = ask.voice.tagger.scores(input);
+        let tags = ask.tags(&scores, &packing);
         let lengths = shard.iter().map(|&i| self.sentences[i as usize].len()).collect();
-        Decoded { lengths, chain, packing, scores, best }
+        Decoded { lengths, packing, scores, tags }
     }
 }
 
@@ -165,15 +205,13 @@ impl<'a> Padded<'a> {
 #[derive(Clone, Debug)]
 pub struct Ready {
     model: Model,
-    chain: Option<Chain>,
-    reading: Reading,
+    known: Known,
 }
 
 impl Ready {
     /// Gets `model` ready.
     pub fn new(model: Model) -> Self {
-        let reading = Reading::new(&model.tags, model.tagger.spec.rules.is_some());
-        Self { chain: model.tagger.chain(), reading, model }
+        Self { known: Known::of(&model.tagger, &model.tags), model }
     }
 
     /// The model.
@@ -184,12 +222,11 @@ impl Ready {
     /// As [`Model::tag_entities`], on this thread alone: for callers with many threads of their own, and
     /// for a sentence or two, which other threads could not speed up.
     pub fn tag<W: AsRef<str>>(&self, sentences: &[impl AsRef<[W]>], likely: bool) -> Vec<Tagged> {
-        self.model.read(sentences, |lexicon, numbers, padding| {
-            let texts = Padded::new(numbers, padding);
+        self.model.read(sentences, |voice, lexicon, numbers| {
+            let ask = Ask { voice, known: &self.known };
+            let texts = Padded::new(numbers, voice.padding);
             let decode = |shard: Vec<u32>| {
-                let (chain, tagger) = (self.chain.as_ref(), &self.model.tagger);
-                let decoded = texts.decode(&shard, tagger, chain, lexicon);
-                let tagged = decoded.entities(tagger, &self.reading, likely);
+                let tagged = texts.decode(&shard, &ask, lexicon).entities(&ask, likely);
                 (shard, tagged)
             };
             in_order(numbers.len(), texts.shards().into_iter().map(decode).collect())

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::{self, Hiding, Shard};
 use crate::config::{Config, Keep};
 use crate::dataset::{Dataset, outside};
-use crate::tagging::{self, Padding};
+use crate::tagging::{self, Padding, Voice};
 
 /// One line of a run's history.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,6 +80,9 @@ pub trait Observer: Send {
 
     /// After every epoch.
     fn epoch(&mut self, record: &EpochRecord);
+
+    /// Before one of several networks is trained, `k` of `of`.
+    fn member(&mut self, _k: usize, _of: usize) {}
 
     /// Before a resumed run goes on: what happened so far.
     fn resumed(&mut self, _history: &[EpochRecord]) {}
@@ -468,7 +471,34 @@ impl Trainer {
     /// Tag ids of these sentences under the present weights.
     pub fn predict(&self, sentences: &[u32]) -> Vec<Vec<u32>> {
         let words: Vec<&[u32]> = sentences.iter().map(|&i| self.dataset.words(i)).collect();
-        tagging::tag(self.best_guess(), &self.dataset.lexicon, &words, self.padding())
+        tagging::tag(self.voice(self.padding()), &self.dataset.lexicon, &words)
+    }
+
+    fn voice(&self, padding: Option<Padding>) -> Voice<'_> {
+        let (tagger, tags) = (self.best_guess(), &self.dataset.tags);
+        Voice { tagger, tags, decode: self.config.decode, padding }
+    }
+
+    /// A copy of the data for another trainer, with the table of pretrained vectors back in its place.
+    pub(crate) fn dataset_for_member(&self) -> Dataset {
+        let mut dataset = self.dataset.clone();
+        if let (Some(to), Some(from)) = (&mut dataset.vectors, &self.tagger.vectors) {
+            to.table = from.table().to_owned();
+        }
+        dataset
+    }
+
+    /// Puts members that were trained by themselves in the place of the weights, and what happened in their
+    /// training in the place of the history. What they score together on dev.
+    pub(crate) fn take_members(
+        &mut self,
+        members: Vec<Tagger<f32>>,
+        history: Vec<EpochRecord>,
+    ) -> Option<DevScores> {
+        self.tagger = Tagger::of_members(members);
+        self.average = None;
+        self.history = history;
+        self.score_dev()
     }
 
     fn score_dev(&self) -> Option<DevScores> {
@@ -493,7 +523,7 @@ impl Trainer {
         let dev = &self.dataset.split.dev;
         let full: Vec<_> = dev.iter().map(|&i| self.dataset.positions_of(i)).collect();
         let full: Vec<&[u32]> = full.iter().map(|w| &w[..]).collect();
-        let predicted = tagging::tag(self.best_guess(), &self.dataset.lexicon, &full, None);
+        let predicted = tagging::tag(self.voice(None), &self.dataset.lexicon, &full);
         let right = dev.iter().zip(&predicted).map(|(&i, tags)| {
             tags.iter().enumerate().filter(|&(t, &tag)| tag == self.dataset.tag(i, t)).count()
         });
