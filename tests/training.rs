@@ -102,6 +102,39 @@ fn an_interrupted_and_resumed_run_ends_with_the_same_bits() {
 }
 
 #[test]
+fn networks_that_tag_together_are_resumed_and_each_is_the_one_that_its_seed_gives_alone() {
+    let parts = &[("members", "3"), ("decode", "likely"), ("head", "crf")][..];
+    let straight = tempfile::tempdir().unwrap();
+    let mut whole = trainer(parts);
+    assert_eq!(run(straight.path(), &mut whole, usize::MAX, IfThere::Refuse), Ending::Finished);
+    // 11 batches an epoch, 3 epochs a network: stopped within the second and the third network.
+    let dir = tempfile::tempdir().unwrap();
+    let ending = run(dir.path(), &mut trainer(parts), 40, IfThere::Refuse);
+    assert_eq!(ending, Ending::Interrupted);
+    let ending = run(dir.path(), &mut trainer(parts), 30, IfThere::Resume);
+    assert_eq!(ending, Ending::Interrupted);
+    let mut resumed = trainer(parts);
+    assert_eq!(run(dir.path(), &mut resumed, usize::MAX, IfThere::Resume), Ending::Finished);
+    let [a, b] = [&straight, &dir].map(|d| std::fs::read(d.path().join("model.safetensors")));
+    assert!(a.unwrap() == b.unwrap(), "the models differ");
+    assert_eq!(resumed.history().len(), 9);
+
+    let alone = tempfile::tempdir().unwrap();
+    let mut second = trainer(&[&parts[1..], &[("seed", "2")]].concat());
+    run(alone.path(), &mut second, usize::MAX, IfThere::Refuse);
+    let [all, second] =
+        [&straight, &alone].map(|d| Model::load(&d.path().join("model.safetensors")).unwrap());
+    assert_eq!(all.tagger.others.len(), 2);
+    assert_eq!(weights_sha256(&all.tagger.others[0]), weights_sha256(&second.tagger));
+    let sentence = [["Ann", "was", "tired"]];
+    assert_eq!(all.tag(&sentence), resumed_model(&dir).tag(&sentence));
+}
+
+fn resumed_model(dir: &tempfile::TempDir) -> Model {
+    Model::load(&dir.path().join("model.safetensors")).unwrap()
+}
+
+#[test]
 fn a_run_is_resumed_only_with_its_own_data_and_settings() {
     let dir = tempfile::tempdir().unwrap();
     run(dir.path(), &mut trainer(&[]), 4, IfThere::Refuse);

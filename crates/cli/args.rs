@@ -144,7 +144,7 @@ pub struct TrainArgs {
     #[arg(long)]
     pub allow_new_labels: bool,
 
-    /// Set of values to start from: fast (the default), repaired or tutorial.
+    /// Set of values to start from: fast (the default), accurate, repaired or tutorial.
     #[arg(long)]
     pub preset: Option<String>,
     /// Values over the preset's, in a TOML file (`longhand help config` shows the keys).
@@ -387,7 +387,7 @@ pub struct BenchArgs {
 pub struct GradcheckArgs {
     /// A model file; otherwise a preset's network on the built-in corpus.
     pub model: Option<PathBuf>,
-    /// Set of values to start from: fast (the default), repaired or tutorial.
+    /// Set of values to start from: fast (the default), accurate, repaired or tutorial.
     #[arg(long, conflicts_with = "model")]
     pub preset: Option<String>,
     /// Values over the preset's, in a TOML file.

@@ -919,7 +919,8 @@ mod tests {
             .into();
         let each = members.iter().map(|m| m.forward(input.clone(), None).0);
         let mean = each.reduce(|a, b| a + b).unwrap() / 3.0;
-        let transition = members.iter().map(|m| m.network.crf.as_ref().unwrap().transitions[[1, 3]]);
+        let transition =
+            members.iter().map(|m| m.network.crf.as_ref().unwrap().transitions[[1, 3]]);
         let transition: f64 = transition.sum::<f64>() / 3.0;
         let names = members[0].tensors().len();
         let all = Tagger::of_members(members);

@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use crate::lexicon::WordCode;
 
 /// Names of the presets and their texts; the first is the default.
-pub const PRESETS: [(&str, &str); 3] = [
+pub const PRESETS: [(&str, &str); 4] = [
     ("fast", include_str!("../presets/fast.toml")),
+    ("accurate", include_str!("../presets/accurate.toml")),
     ("repaired", include_str!("../presets/repaired.toml")),
     ("tutorial", include_str!("../presets/tutorial.toml")),
 ];

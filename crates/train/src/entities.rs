@@ -185,7 +185,8 @@ impl Reading {
     fn candidates(&self, r: usize, n: usize, belief: &Belief<'_>) -> Vec<Entity> {
         let mut candidates = Vec::new();
         for (kind, ids) in (0..).zip(&self.of_kind) {
-            let likely = |t: usize| ids.iter().map(|&id| belief.of_tag(r, t, id)).sum::<f64>() > 0.5;
+            let likely =
+                |t: usize| ids.iter().map(|&id| belief.of_tag(r, t, id)).sum::<f64>() > 0.5;
             let likely: Vec<bool> = (0..n).map(likely).collect();
             for start in 0..n {
                 let run = likely[start..].iter().take_while(|&&likely| likely).count();
