@@ -16,6 +16,13 @@ use tensor::{Real, log_sum_exp, softmax_in_place};
 
 /// `scores` (N, K), `tags` (N) → Σ_N −log p_y, not weighted, and ds (N, K), weighted by `weight`.
 ///
+/// ```
+/// let scores = ndarray::array![[0.0, 0.0]];
+/// let (loss, ds) = nn::softmax::cross_entropy(scores, &[1], 1.0);
+/// assert_eq!(loss, 2f64.ln());
+/// assert_eq!(ds, ndarray::array![[0.5, -0.5]]); // p less 1 at the right tag
+/// ```
+///
 /// # Panics
 /// If there is not one tag a row, each below K.
 pub fn cross_entropy<F: Real>(mut scores: Array2<F>, tags: &[u32], weight: F) -> (f64, Array2<F>) {

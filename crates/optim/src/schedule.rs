@@ -33,6 +33,12 @@ pub struct Schedule {
 
 impl Schedule {
     /// What to multiply the learning rate with at step `step` (from 0) of `total`.
+    ///
+    /// ```
+    /// use optim::{Schedule, Shape};
+    /// let s = Schedule { warmup: 0.1, shape: Shape::Linear };
+    /// assert_eq!((s.factor(0, 100), s.factor(9, 100), s.factor(55, 100)), (0.1, 1.0, 0.5));
+    /// ```
     pub fn factor(&self, step: u64, total: u64) -> f64 {
         let (s, total) = (step as f64, (total as f64).max(1.0));
         let warm = (self.warmup * total).floor();
