@@ -203,7 +203,8 @@ def same_as_preset(args, folder, epochs):
     want = tomllib.loads(preset.read_text(encoding="utf-8"))
     got = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
     free = {"preset", "epochs", "seed", "threads"}
-    wrong = {k: (got.get(k), v) for k, v in want.items() if k not in free and got.get(k) != v}
+    # A key that the program has learned since a run was made is not in its configuration.
+    wrong = {k: (got[k], v) for k, v in want.items() if k in got and k not in free and got[k] != v}
     if wrong:
         sys.exit(f"the last step is not the preset `repaired`: {wrong}")
 
@@ -238,8 +239,11 @@ def table():
 
 
 def with_table(chapter):
-    between = r"(<!-- table: postmortem.csv -->\n).*?(\n<!-- end -->)"
-    return re.sub(between, lambda m: m[1] + table() + m[2], chapter, flags=re.DOTALL)
+    between = r"(<!-- table: postmortem.csv -->\n).*?(<!-- end -->)"
+    new, found = re.subn(between, lambda m: f"{m[1]}{table()}\n{m[2]}", chapter, flags=re.DOTALL)
+    if found != 1:
+        sys.exit(f"{CHAPTER} has {found} places for the table, not one")
+    return new
 
 
 def write_table():
