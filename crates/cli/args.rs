@@ -52,6 +52,10 @@ pub enum Command {
     Init(InitArgs),
     /// Check every gradient against finite differences.
     Gradcheck(GradcheckArgs),
+    /// Write a model for PyTorch, Keras, NumPy, onnxruntime, or as JSON.
+    Export(ExportArgs),
+    /// Read back what `export` wrote.
+    Import(ImportArgs),
     /// Measure how fast this machine trains and tags, in half a minute.
     Bench(BenchArgs),
     /// Print what a shell needs to complete commands and options.
@@ -412,6 +416,53 @@ pub struct GradcheckArgs {
     /// As JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `export`.
+#[derive(Args)]
+pub struct ExportArgs {
+    /// A model file.
+    pub model: PathBuf,
+    /// The format.
+    #[arg(long, value_enum)]
+    pub to: ExportKind,
+    /// The file to write.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Beside it, as FILE.example.json: what the network reads of this text and what it gives.
+    #[arg(long, value_name = "TEXT")]
+    pub example: Option<String>,
+    /// Write over files that are there.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What `export` writes.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum ExportKind {
+    /// A state_dict as safetensors, in PyTorch's names and layouts.
+    Pytorch,
+    /// NumPy arrays in the layouts of Keras's layers.
+    Keras,
+    /// NumPy arrays under this program's names.
+    Npz,
+    /// Everything as text.
+    Json,
+    /// An ONNX graph from word numbers to the scores of tags.
+    Onnx,
+}
+
+/// Arguments of `import`.
+#[derive(Args)]
+pub struct ImportArgs {
+    /// A file that `export` wrote, of any kind; its weights may have been trained on.
+    pub file: PathBuf,
+    /// The model file to write.
+    #[arg(short, long, value_name = "MODEL")]
+    pub output: PathBuf,
+    /// Write over a file that is there.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Arguments of `check`.

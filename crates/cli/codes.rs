@@ -47,6 +47,12 @@ pub const CODES: &[(&str, &str)] = &[
         "Two runs can be compared only on the same sentences: dev or test parts of the same data, split the \
          same way. `--split-file`, or the same --dev and --test files, keep them the same.",
     ),
+    (
+        "E051",
+        "A model that cannot be exported, or a file that cannot be imported: only what `longhand export` \
+         wrote can be. Other programs may change its weights, not their names, their shapes or what \
+         the file says of words and tags.",
+    ),
 ];
 
 #[cfg(test)]
@@ -69,7 +75,7 @@ mod tests {
     fn every_code_of_every_crate_is_explained_by_help() {
         let known: HashSet<&str> = crate::all_codes().map(|(code, _)| *code).collect();
         let mut texts = Vec::new();
-        for folder in ["crates/cli", "crates/data/src", "crates/train/src"] {
+        for folder in ["crates/cli", "crates/data/src", "crates/train/src", "crates/exchange/src"] {
             sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut texts);
         }
         let is_code = |word: &&str| {

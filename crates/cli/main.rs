@@ -9,6 +9,7 @@ mod check;
 mod codes;
 mod convert;
 mod eval_command;
+mod exchange_commands;
 mod gradcheck;
 mod info;
 mod init;
@@ -84,6 +85,8 @@ fn main() -> ExitCode {
         Command::Convert(args) => convert::run(args, screen),
         Command::Init(args) => init::run(args, screen),
         Command::Gradcheck(args) => gradcheck::run(args, screen),
+        Command::Export(args) => exchange_commands::export(args, screen),
+        Command::Import(args) => exchange_commands::import(args, screen),
         Command::Bench(args) => bench::run(args, screen),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man => manual::man(),

@@ -193,7 +193,7 @@ impl Spec {
     }
 
     /// Whether layer `l` of the encoder adds its input to its output.
-    fn adds_input(&self, l: usize) -> bool {
+    pub fn adds_input(&self, l: usize) -> bool {
         self.residual && l > 0 && self.encoder[l - 1].n_out() == self.encoder[l].n_out()
     }
 

@@ -11,6 +11,7 @@ use std::fs::File;
 use std::path::Path;
 
 use data::{Corpus, Error, Interner, Result, Scheme, Split, TagSet};
+use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD};
 use nn::Params;
 use nn::tagger::Tagger;
 use nn::vectors::Vectors;
@@ -176,6 +177,25 @@ impl Model {
 
     /// The file's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
+        let mut tensors = named_tensors("", &self.tagger);
+        if let Some(Vectors::Frozen(layer)) = &self.tagger.vectors {
+            tensors.extend(named_tensors(VECTORS, layer.as_ref()));
+        }
+        serialize(tensors, self.meta())
+    }
+
+    /// Every tensor under its name, pretrained vectors that are not trained among them.
+    pub fn tensors(&self) -> Vec<(String, ArrayViewD<'_, f32>)> {
+        let mut all = self.tagger.tensors();
+        if let Some(Vectors::Frozen(layer)) = &self.tagger.vectors {
+            let named = |(name, t)| (format!("{VECTORS}{name}"), t);
+            all.extend(layer.tensors().into_iter().map(named));
+        }
+        all
+    }
+
+    /// What the model is besides its weights, as JSON: words, tags, configuration, provenance.
+    pub fn meta(&self) -> String {
         let meta = Meta {
             format: FORMAT,
             config: Config { threads: 0, ..self.config.clone() }.to_toml(),
@@ -185,12 +205,7 @@ impl Model {
             pad_to: self.pad_to,
             provenance: self.provenance.clone(),
         };
-        let meta = serde_json::to_string(&meta).expect("plain values");
-        let mut tensors = named_tensors("", &self.tagger);
-        if let Some(Vectors::Frozen(layer)) = &self.tagger.vectors {
-            tensors.extend(named_tensors(VECTORS, layer.as_ref()));
-        }
-        serialize(tensors, meta)
+        serde_json::to_string(&meta).expect("plain values")
     }
 
     /// Writes the file, whole or not at all.
@@ -212,26 +227,63 @@ impl Model {
 
     fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self> {
         let (tensors, meta) = open(bytes, path)?;
-        let bad = |what: String| not_a_model(path, &what);
-        let meta: Meta = serde_json::from_str(&meta)
-            .map_err(|e| bad(format!("its description does not read: {e}")))?;
-        let of_another = |e: Error| bad(format!("{}; another version wrote it", e.message));
-        let config = Config::from_toml(&meta.config).map_err(of_another)?;
-        let spec = config.spec(&meta.code, &meta.tags).map_err(of_another)?;
-        let mut tagger = Tagger::unfilled(spec);
-        read_tensors("", &mut tagger, &tensors, path)?;
+        let mut model = Self::described(&meta, path)?;
+        let tagger = &mut model.tagger;
+        read_tensors("", tagger, &tensors, path)?;
         if let Some(Vectors::Frozen(layer)) = &tagger.vectors {
             let mut layer = layer.as_ref().clone();
             read_tensors(VECTORS, &mut layer, &tensors, path)?;
             tagger.set_vectors(layer.table);
         }
+        Ok(model)
+    }
+
+    /// The model that [`Model::meta`] describes, with the tensors that `weights` has under each name.
+    /// `path` stands in errors.
+    ///
+    /// # Errors
+    /// E013 if the description does not read, or a tensor is missing or of another shape.
+    pub fn from_meta(
+        meta: &str,
+        path: &Path,
+        weights: impl Fn(&str) -> Option<ArrayD<f32>>,
+    ) -> Result<Self> {
+        let mut model = Self::described(meta, path)?;
+        let read = |name: &str, mut to: ArrayViewMutD<'_, f32>| {
+            let from = weights(name).ok_or_else(|| lacks(path, name))?;
+            if from.shape() != to.shape() {
+                return Err(misshapen(path, name, from.shape(), to.shape()));
+            }
+            to.assign(&from);
+            Ok(())
+        };
+        let tagger = &mut model.tagger;
+        tagger.tensors_mut().into_iter().try_for_each(|(name, to)| read(&name, to))?;
+        if let Some(Vectors::Frozen(layer)) = &tagger.vectors {
+            let mut layer = layer.as_ref().clone();
+            let mut tensors = layer.tensors_mut().into_iter();
+            tensors.try_for_each(|(name, to)| read(&format!("{VECTORS}{name}"), to))?;
+            drop(tensors);
+            tagger.set_vectors(layer.table);
+        }
+        Ok(model)
+    }
+
+    /// The model of this description, with initial weights.
+    fn described(meta: &str, path: &Path) -> Result<Self> {
+        let bad = |what: String| not_a_model(path, &what);
+        let meta: Meta = serde_json::from_str(meta)
+            .map_err(|e| bad(format!("its description does not read: {e}")))?;
+        let of_another = |e: Error| bad(format!("{}; another version wrote it", e.message));
+        let config = Config::from_toml(&meta.config).map_err(of_another)?;
+        let spec = config.spec(&meta.code, &meta.tags).map_err(of_another)?;
         Ok(Self {
             config,
             code: meta.code,
             tags: meta.tags,
             scheme: Scheme::parse(&meta.scheme).map_err(of_another)?,
             pad_to: meta.pad_to,
-            tagger,
+            tagger: Tagger::unfilled(spec),
             provenance: meta.provenance,
         })
     }
@@ -309,13 +361,9 @@ pub(crate) fn read_tensors(
 ) -> Result<()> {
     for (name, mut to) in weights.tensors_mut() {
         let name = format!("{prefix}{name}");
-        let from = tensors
-            .tensor(&name)
-            .map_err(|_| not_a_model(path, &format!("it lacks the tensor {name}")))?;
+        let from = tensors.tensor(&name).map_err(|_| lacks(path, &name))?;
         if from.dtype() != Dtype::F32 || from.shape() != to.shape() {
-            let (have, want) = (from.shape(), to.shape());
-            let what = format!("its tensor {name} has shape {have:?}, not {want:?}");
-            return Err(not_a_model(path, &what));
+            return Err(misshapen(path, &name, from.shape(), to.shape()));
         }
         let values = from.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()));
         let to = to.as_slice_mut().expect("weights lie in row-major order");
@@ -340,6 +388,14 @@ pub(crate) fn map_file(path: &Path) -> Result<memmap2::Mmap> {
     #[allow(unsafe_code)]
     let map = unsafe { memmap2::Mmap::map(&file) };
     map.map_err(fail)
+}
+
+fn lacks(path: &Path, name: &str) -> Error {
+    not_a_model(path, &format!("it lacks the tensor {name}"))
+}
+
+fn misshapen(path: &Path, name: &str, have: &[usize], want: &[usize]) -> Error {
+    not_a_model(path, &format!("its tensor {name} has shape {have:?}, not {want:?}"))
 }
 
 fn not_a_model(path: &Path, what: &str) -> Error {
