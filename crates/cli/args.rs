@@ -52,6 +52,8 @@ pub enum Command {
     Init(InitArgs),
     /// Check every gradient against finite differences.
     Gradcheck(GradcheckArgs),
+    /// Show how a model came to its tags: gates, scores, words that mattered.
+    Explain(ExplainArgs),
     /// Write a model for PyTorch, Keras, NumPy, onnxruntime, or as JSON.
     Export(ExportArgs),
     /// Read back what `export` wrote.
@@ -416,6 +418,30 @@ pub struct GradcheckArgs {
     /// As JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `explain`.
+#[derive(Args)]
+pub struct ExplainArgs {
+    /// A model file.
+    pub model: PathBuf,
+    /// A sentence or a few; standard input if left out.
+    pub text: Option<String>,
+    /// What to write.
+    #[arg(long, value_enum, default_value_t = ExplainKind::Html)]
+    pub out: ExplainKind,
+    /// Write to a file instead of standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// What `explain` writes.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExplainKind {
+    /// A page to step through, needing nothing from the network.
+    Html,
+    /// All its numbers.
+    Json,
 }
 
 /// Arguments of `export`.

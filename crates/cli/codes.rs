@@ -53,6 +53,11 @@ pub const CODES: &[(&str, &str)] = &[
          wrote can be. Other programs may change its weights, not their names, their shapes or what \
          the file says of words and tags.",
     ),
+    (
+        "E052",
+        "`explain` shows a sentence or a few: a text without words, or with too many, is refused, and \
+         so are several networks that tag together.",
+    ),
 ];
 
 #[cfg(test)]

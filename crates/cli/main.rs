@@ -10,6 +10,7 @@ mod codes;
 mod convert;
 mod eval_command;
 mod exchange_commands;
+mod explain;
 mod gradcheck;
 mod info;
 mod init;
@@ -85,6 +86,7 @@ fn main() -> ExitCode {
         Command::Convert(args) => convert::run(args, screen),
         Command::Init(args) => init::run(args, screen),
         Command::Gradcheck(args) => gradcheck::run(args, screen),
+        Command::Explain(args) => explain::run(args, screen),
         Command::Export(args) => exchange_commands::export(args, screen),
         Command::Import(args) => exchange_commands::import(args, screen),
         Command::Bench(args) => bench::run(args, screen),

@@ -25,8 +25,8 @@ pub struct BiLstm<F> {
 /// What `backward` needs of `forward`: the caches of both directions.
 #[derive(Debug)]
 pub struct Cache<F> {
-    forward: lstm::Cache<F>,
-    backward: lstm::Cache<F>,
+    pub(crate) forward: lstm::Cache<F>,
+    pub(crate) backward: lstm::Cache<F>,
 }
 
 impl<F: Real> Params<F> for BiLstm<F> {

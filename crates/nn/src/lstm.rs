@@ -70,13 +70,13 @@ impl<F> Default for Masks<F> {
 #[derive(Debug)]
 pub struct Cache<F> {
     packing: Packing,
-    direction: Direction,
+    pub(crate) direction: Direction,
     masks: Masks<F>,
-    x: Lent<F>,      // (N, D)  x̂, for dW_ih
-    h_prev: Lent<F>, // (N, H)  ĥ, for dW_hh
-    gates: Lent<F>,  // (N, 4H) i f g o
-    c: Lent<F>,      // (N, H)  for df of the next step
-    tanh_c: Lent<F>, // (N, H)
+    x: Lent<F>,                 // (N, D)  x̂, for dW_ih
+    h_prev: Lent<F>,            // (N, H)  ĥ, for dW_hh
+    pub(crate) gates: Lent<F>,  // (N, 4H) i f g o
+    pub(crate) c: Lent<F>,      // (N, H)  for df of the next step
+    pub(crate) tanh_c: Lent<F>, // (N, H)
 }
 
 impl<F: Real> Lstm<F> {

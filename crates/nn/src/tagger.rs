@@ -36,6 +36,7 @@ use crate::packing::{Direction, Packing};
 use crate::params::{Params, within};
 use crate::projection::{self, Projection};
 use crate::sum_embedding::{self, SumEmbedding};
+use crate::trace::Walk;
 use crate::vectors::Vectors;
 use crate::wide::{Wide, kept_tokens};
 use crate::{keras_relu, softmax};
@@ -313,6 +314,21 @@ pub struct Cache<F> {
     dense_mask: Option<Array2<F>>,
     dense: dense::Cache<F>,
     wide: Option<(Vec<u32>, Option<Vec<bool>>)>,
+}
+
+impl<F: Real> Cache<F> {
+    /// What every LSTM of the encoder did, from the words up.
+    pub fn walks(&self) -> Vec<Walk<F>> {
+        let layers = self.layers.iter().enumerate();
+        let walks = layers.map(|(l, cache)| match cache {
+            LayerCache::Lstm(cache) => vec![Walk::new(format!("encoder.{l}"), cache)],
+            LayerCache::BiLstm(cache) => vec![
+                Walk::new(format!("encoder.{l}.forward"), &cache.forward),
+                Walk::new(format!("encoder.{l}.backward"), &cache.backward),
+            ],
+        });
+        walks.flatten().collect()
+    }
 }
 
 impl<F: Real> Tagger<F> {

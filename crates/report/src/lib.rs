@@ -15,6 +15,7 @@
 pub mod conll;
 pub mod conlleval;
 mod entity;
+pub mod explain;
 pub mod html;
 pub mod human;
 pub mod jsonl;

@@ -304,6 +304,14 @@ impl<'a> Belief<'a> {
         f64::from(p[[packing.row(r, t), id as usize]])
     }
 
+    /// P(y_n = j) for each row and tag (N, K).
+    pub(crate) fn of_tokens(&self) -> Array2<f32> {
+        match self {
+            Self::Chain { chain, scores, packing, .. } => chain.marginals(scores, packing),
+            Self::Tokens { probabilities, .. } => probabilities.clone(),
+        }
+    }
+
     fn of_spans(&self, r: usize, spans: &[Span<'_>]) -> Vec<f64> {
         match self {
             Self::Chain { chain, scores, packing, .. } => {
