@@ -36,6 +36,8 @@ pub enum Command {
     Train(Box<TrainArgs>),
     /// Tag text.
     Tag(TagArgs),
+    /// Serve a model: a page to paste text into, and JSON over HTTP.
+    Serve(ServeArgs),
     /// Score a model on a tagged file.
     Eval(EvalArgs),
     /// Show what a model is made of and where it comes from.
@@ -307,6 +309,25 @@ pub enum OffsetsArg {
     Bytes,
     /// UTF-16 units, as JavaScript and Java do.
     Utf16,
+}
+
+/// Arguments of `serve`.
+#[derive(Args)]
+pub struct ServeArgs {
+    /// A model file.
+    pub model: PathBuf,
+    /// Address and port; port 0 takes a free one. Only this machine reaches 127.0.0.1.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub listen: String,
+    /// Largest body of a request, in bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
+    pub max_body: usize,
+    /// Longest time of a request, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub timeout: u64,
+    /// Threads; 0 for all cores. Changes no result.
+    #[arg(long, default_value_t = 0)]
+    pub threads: usize,
 }
 
 /// Arguments of `eval`.

@@ -39,6 +39,16 @@ pub const CODES: &[(&str, &str)] = &[
          may have blanks between them, not words, and entities do not overlap.",
     ),
     (
+        "E071",
+        "The service cannot listen there: what --listen gives is no address, or another program has the port. \
+         Port 0 takes a free one; the address is printed.",
+    ),
+    (
+        "W070",
+        "The service can be reached from other machines. It asks for no password and does not encrypt: anybody \
+         who reaches it can send it texts. 127.0.0.1, the default, is this machine alone.",
+    ),
+    (
         "E050",
         "The file to be written is there already and was not touched; --force writes over it.",
     ),

@@ -20,6 +20,7 @@ mod output;
 mod progress;
 mod report_command;
 mod score;
+mod serve;
 mod tag;
 mod train_command;
 
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         Command::Train(args) => train_command::run(args, screen),
         Command::Tag(args) => tag::run(args, screen),
+        Command::Serve(args) => serve::run(args, screen),
         Command::Eval(args) => eval_command::run(args, screen),
         Command::Info(args) => info::run(args, screen),
         Command::Report(args) => report_command::run(args, screen),

@@ -79,4 +79,13 @@ impl<'a> Document<'a> {
         }
         entities
     }
+
+    /// The line of `--out spacy`: text, entities, sentences and tokens by their characters.
+    pub fn spacy(&self, entities: &[Entity]) -> String {
+        let characters = |t: &Token| t.char_start..t.char_end;
+        let tokens: Vec<_> = self.tokens.iter().map(characters).collect();
+        let sentence = |s: &Range<usize>| tokens[s.start].start..tokens[s.end - 1].end;
+        let sentences: Vec<_> = self.sentences.iter().map(sentence).collect();
+        report::jsonl::spacy(&self.text, entities, &sentences, &tokens)
+    }
 }

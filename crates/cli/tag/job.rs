@@ -112,13 +112,7 @@ impl Job {
                 out.extend_from_slice(line.as_bytes());
             }
             OutputKind::Spacy => {
-                let characters = |t: &data::Token| t.char_start..t.char_end;
-                let tokens: Vec<_> = document.tokens.iter().map(characters).collect();
-                let sentence =
-                    |s: &std::ops::Range<usize>| tokens[s.start].start..tokens[s.end - 1].end;
-                let sentences: Vec<_> = document.sentences.iter().map(sentence).collect();
-                let line = report::jsonl::spacy(text, entities, &sentences, &tokens);
-                out.extend_from_slice(line.as_bytes());
+                out.extend_from_slice(document.spacy(entities).as_bytes());
             }
             OutputKind::Conll => return self.write_conll(done, out),
             OutputKind::Html | OutputKind::Brat => unreachable!("written whole"),

@@ -98,6 +98,11 @@ fn push_colours(out: &mut String, colours: impl Iterator<Item = [&'static str; 2
     }
 }
 
+/// The number N of a label's colour: its class is `eN`.
+pub fn colour(label: &str) -> usize {
+    colour_of(label)
+}
+
 /// A label by itself, in its colour: for legends and tables.
 pub fn label(label: &str) -> String {
     format!("<span class=\"entity-label e{}\">{}</span>", colour_of(label), escaped(label))
