@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use report::Entity;
 use train::tagging::Ready;
 use train::trainer::{EpochRecord, Progress};
-use train::{Config, Dataset, Observer, Provenance, Trainer};
+use train::{Config, Dataset, IfThere, Observer, Provenance, RunFolder, Trainer};
 
 use crate::Document;
 
@@ -30,7 +30,8 @@ impl Model {
     /// corpus and configuration give the same model, bit for bit, as `longhand train`.
     ///
     /// # Errors
-    /// E005 for illegal tags, E009 for a corpus without entities, E011 if training diverges.
+    /// E005 for illegal tags, E009 for a corpus without entities, E011 if training diverges, E042 if there is
+    /// no room for the run in the system's temporary folder.
     pub fn train(config: Config, corpus: &Corpus) -> Result<Self> {
         let scheme = data::scheme::detect(corpus)?;
         if let Some(error) = data::scheme::validate(corpus, scheme).to_error(corpus, scheme) {
@@ -42,16 +43,11 @@ impl Model {
         let (dataset, _) = Dataset::new(corpus, split, &config, scheme, false)?;
         let provenance = Provenance::of(corpus, &dataset, made);
         let mut trainer = Trainer::new(config, dataset)?;
-        let mut best = None;
-        while !trainer.is_done() {
-            trainer.epoch(&mut Nobody)?;
-            let record = trainer.history().last().expect("an epoch is over");
-            if record.best || best.is_none() {
-                best = Some(trainer.model(&provenance, record));
-            }
-        }
-        let best = best.ok_or_else(|| Error::new("E041", "no epoch to train: epochs is 0"));
-        Ok(best?.into())
+        let cannot = |e| Error::new("E042", format!("cannot make a temporary folder: {e}"));
+        let folder = tempfile::tempdir().map_err(cannot)?;
+        let run = RunFolder::claim(folder.path(), IfThere::Overwrite)?;
+        run.train(&mut trainer, &provenance, IfThere::Overwrite, &mut Nobody)?;
+        Self::open(run.model())
     }
 
     /// Writes the file, whole or not at all.
