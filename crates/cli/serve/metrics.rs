@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn buckets_add_up_from_left_to_right() {
         let metrics = Metrics::default();
-        [1, 1, 30, 9_000].map(|ms| metrics.took(Duration::from_millis(ms)));
+        [1, 1, 30, 9_000].into_iter().for_each(|ms| metrics.took(Duration::from_millis(ms)));
         metrics.request("/tag", 200);
         let text = metrics.text();
         for line in [
