@@ -116,25 +116,24 @@ fn slices(analysis: &Analysis) -> String {
         prf_row("new, of words that training has".into(), &new),
         prf_row("with a word that training lacks".into(), &unknown_word),
     ];
-    let buckets = |buckets: &[Bucket], one: &str, many: &str| -> Vec<Vec<String>> {
-        buckets.iter().map(|b| prf_row(between(b, one, many), &b.prf)).collect()
+    let buckets = |buckets: &[Bucket]| -> Vec<Vec<String>> {
+        buckets.iter().map(|b| prf_row(between(b), &b.prf)).collect()
     };
-    let sentences = buckets(&analysis.by_sentence_length, "token", "tokens");
-    let entities = buckets(&analysis.by_entity_length, "token", "tokens");
+    let sentences = buckets(&analysis.by_sentence_length);
+    let entities = buckets(&analysis.by_entity_length);
     heading("Known names and new ones")
         + &note("What a tagger knows by heart, and what it reads off spelling and neighbours.")
         + &table("Scores by novelty", &prf_columns("Entity"), &known, "")
         + &heading("Short sentences and long ones")
-        + &table("Scores by length of the sentence", &prf_columns("Sentence"), &sentences, "")
+        + &table("Scores by length of the sentence", &prf_columns("Tokens"), &sentences, "")
         + &heading("Short names and long ones")
-        + &table("Scores by length of the entity", &prf_columns("Entity"), &entities, "")
+        + &table("Scores by length of the entity", &prf_columns("Tokens"), &entities, "")
 }
 
-fn between(bucket: &Bucket, one: &str, many: &str) -> String {
+fn between(bucket: &Bucket) -> String {
     match bucket.to {
-        Some(to) if to == bucket.from && to == 1 => format!("1 {one}"),
-        Some(to) if to == bucket.from => format!("{to} {many}"),
-        Some(to) => format!("{}–{to} {many}", bucket.from),
-        None => format!("{} {many} or more", bucket.from),
+        Some(to) if to == bucket.from => to.to_string(),
+        Some(to) => format!("{}–{to}", bucket.from),
+        None => format!("{} or more", bucket.from),
     }
 }
