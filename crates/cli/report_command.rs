@@ -176,7 +176,7 @@ fn shown(record: &Record, part: Option<PartArg>) -> Result<Run> {
         best_epoch: summary.train.best_epoch as usize,
         findings: serde_json::from_value::<Vec<Finding>>(findings).unwrap_or_default(),
         speed: speed(summary),
-        settings: settings(&record.config),
+        settings: settings(&record.config, &summary.preset),
         provenance: provenance(summary),
     })
 }
@@ -252,13 +252,13 @@ fn provenance(summary: &train::Summary) -> Vec<(String, String)> {
 }
 
 /// Every key with its value, and the preset's where it is another. Threads change no result.
-fn settings(config: &Config) -> Vec<Setting> {
-    let table = |config: &Config| config.to_toml().parse::<toml::Table>().unwrap_or_default();
-    let preset = Config::preset(&config.preset).map(|preset| table(&preset)).unwrap_or_default();
+fn settings(config: &toml::Table, preset: &str) -> Vec<Setting> {
+    let preset = Config::preset(preset).map(|preset| preset.to_toml());
+    let preset: toml::Table = preset.ok().and_then(|text| text.parse().ok()).unwrap_or_default();
     let setting = |(key, value): (&String, &toml::Value)| Setting {
         key: key.clone(),
         value: value.to_string(),
         preset: preset.get(key).filter(|usual| *usual != value).map(ToString::to_string),
     };
-    table(config).iter().filter(|(key, _)| *key != "threads").map(setting).collect()
+    config.iter().filter(|(key, _)| *key != "threads").map(setting).collect()
 }

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use data::{Error, Result};
 
-use crate::config::Config;
 use crate::predictions::Predictions;
 use crate::summary::Summary;
 use crate::trainer::EpochRecord;
@@ -19,8 +18,8 @@ pub struct Record {
     pub summary: Summary,
     /// `metrics.jsonl`
     pub history: Vec<EpochRecord>,
-    /// `config.toml`
-    pub config: Config,
+    /// `config.toml`, as it is: keys may have come and gone since.
+    pub config: toml::Table,
     /// `check.json`
     pub check: serde_json::Value,
     /// `predictions.jsonl.gz`
@@ -43,14 +42,14 @@ impl Record {
         let history: serde_json::Result<_> =
             text("metrics.jsonl")?.lines().map(serde_json::from_str).collect();
         let check = serde_json::from_str(&text("check.json")?);
-        let config = Config::from_toml(&text("config.toml")?);
+        let config = text("config.toml")?.parse::<toml::Table>();
         let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let name = whole.file_name().unwrap_or(whole.as_os_str());
         Ok(Self {
             name: name.to_string_lossy().into_owned(),
             summary: summary.map_err(damaged_json("scores.json"))?,
             history: history.map_err(damaged_json("metrics.jsonl"))?,
-            config: config.map_err(|e| damaged(folder, "config.toml", &e.message))?,
+            config: config.map_err(|e| damaged(folder, "config.toml", e.message()))?,
             check: check.map_err(damaged_json("check.json"))?,
             predictions: Predictions::load(&folder.join("predictions.jsonl.gz"))?,
         })
@@ -99,8 +98,7 @@ mod tests {
         fs::write(dir.path().join("scores.json"), "{}").unwrap();
         fs::write(dir.path().join("metrics.jsonl"), "").unwrap();
         fs::write(dir.path().join("check.json"), "{}").unwrap();
-        fs::write(dir.path().join("config.toml"), Config::preset("fast").unwrap().to_toml())
-            .unwrap();
+        fs::write(dir.path().join("config.toml"), "epochs = 3").unwrap();
         let error = says(dir.path());
         assert!(error.contains("E061") && error.contains("scores.json does not read"), "{error}");
     }
