@@ -87,7 +87,8 @@ impl Write for Pending {
     }
 }
 
-fn cannot_write(path: &Path, e: &io::Error) -> Error {
+/// E042 for a file that cannot be written.
+pub(crate) fn cannot_write(path: &Path, e: &io::Error) -> Error {
     Error::new("E042", format!("cannot write {}: {e}", path.display())).at(path, None, None)
 }
 

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
 use data::{Corpus, Error, Interner, Result, Scheme, Split, TagSet};
@@ -15,15 +16,15 @@ use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD};
 use nn::Params;
 use nn::tagger::Tagger;
 use nn::vectors::Vectors;
-use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::{Dtype, View};
+use safetensors::{SafeTensorError, SafeTensors};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::Config;
 use crate::dataset::{Dataset, outside};
 use crate::entities::Entity;
-use crate::files::write_atomically;
+use crate::files::{Pending, cannot_write};
 use crate::lexicon::{Lexicon, WordCode};
 use crate::tagging::{self, Padding, Tagged, Voice};
 
@@ -175,15 +176,6 @@ impl Model {
         weights_sha256(&self.tagger)
     }
 
-    /// The file's bytes.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut tensors = named_tensors("", &self.tagger);
-        if let Some(Vectors::Frozen(layer)) = &self.tagger.vectors {
-            tensors.extend(named_tensors(VECTORS, layer.as_ref()));
-        }
-        serialize(tensors, self.meta())
-    }
-
     /// Every tensor under its name, pretrained vectors that are not trained among them.
     pub fn tensors(&self) -> Vec<(String, ArrayViewD<'_, f32>)> {
         let mut all = self.tagger.tensors();
@@ -213,7 +205,11 @@ impl Model {
     /// # Errors
     /// E042 if it cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
-        write_atomically(path, &self.to_bytes())
+        let mut tensors = named_tensors("", &self.tagger);
+        if let Some(Vectors::Frozen(layer)) = &self.tagger.vectors {
+            tensors.extend(named_tensors(VECTORS, layer.as_ref()));
+        }
+        write(path, tensors, self.meta())
     }
 
     /// Opens a file that [`Model::save`] wrote.
@@ -300,31 +296,67 @@ pub fn weights_sha256(weights: &impl Params<f32>) -> String {
     hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// A tensor on its way into a file.
-pub(crate) struct Named {
-    name: String,
+/// A tensor on its way into a file. Its bytes are made when it is its turn: a checkpoint is as large as
+/// everything else that a run keeps in memory.
+pub(crate) struct Named<'a> {
     shape: Vec<usize>,
-    bytes: Vec<u8>,
+    values: ArrayViewD<'a, f32>,
 }
 
+impl<'a> Named<'a> {
+    pub(crate) fn new(values: ArrayViewD<'a, f32>) -> Self {
+        Self { shape: values.shape().to_vec(), values }
+    }
+}
+
+impl View for Named<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        let mut bytes = Vec::with_capacity(self.data_len());
+        self.values.iter().for_each(|v| bytes.extend_from_slice(&v.to_le_bytes()));
+        bytes.into()
+    }
+
+    fn data_len(&self) -> usize {
+        self.values.len() * size_of::<f32>()
+    }
+}
+
+/// Tensors under names.
+pub(crate) type NamedTensors<'a> = Vec<(String, Named<'a>)>;
+
 /// The tensors of `weights`, their names after `prefix`.
-pub(crate) fn named_tensors(prefix: &str, weights: &impl Params<f32>) -> Vec<Named> {
-    let named = |(name, t): (String, ndarray::ArrayViewD<'_, f32>)| Named {
-        name: format!("{prefix}{name}"),
-        shape: t.shape().to_vec(),
-        bytes: t.iter().flat_map(|v| v.to_le_bytes()).collect(),
+pub(crate) fn named_tensors<'a>(prefix: &str, weights: &'a impl Params<f32>) -> NamedTensors<'a> {
+    let named = |(name, values): (String, ArrayViewD<'a, f32>)| {
+        (format!("{prefix}{name}"), Named::new(values))
     };
     weights.tensors().into_iter().map(named).collect()
 }
 
-/// A safetensors file of `tensors` with `meta` under one key: of several, the order would be random.
-pub(crate) fn serialize(tensors: Vec<Named>, meta: String) -> Vec<u8> {
-    let views = tensors.iter().map(|t| {
-        let view = TensorView::new(Dtype::F32, t.shape.clone(), &t.bytes);
-        (t.name.as_str(), view.expect("as many bytes as the shape says"))
-    });
-    let meta = HashMap::from([(KEY.to_owned(), meta)]);
-    safetensors::serialize(views, Some(meta)).expect("tensors have names of their own")
+/// Writes a safetensors file of `tensors` with `meta` under one key (of several, the order would be
+/// random), whole or not at all.
+pub(crate) fn write(path: &Path, tensors: NamedTensors<'_>, meta: String) -> Result<()> {
+    let meta = Some(HashMap::from([(KEY.to_owned(), meta)]));
+    let mut file = Pending::new(path)?;
+    let named = "tensors have names of their own";
+    match file.temporary().map(Path::to_owned) {
+        Some(temporary) => match safetensors::serialize_to_file(tensors, meta, &temporary) {
+            Err(SafeTensorError::IoError(e)) => return Err(cannot_write(path, &e)),
+            written => written.expect(named),
+        },
+        None => {
+            let bytes = safetensors::serialize(tensors, meta).expect(named);
+            file.write_all(&bytes).map_err(|e| cannot_write(path, &e))?;
+        }
+    }
+    file.commit()
 }
 
 /// The tensors and the metadata text of a file.
