@@ -63,7 +63,7 @@ pub fn line(text: &str, entities: &[Entity]) -> String {
     line_with(text, entities, Offsets::Chars, &[])
 }
 
-/// As [`line`], with other offsets, and with more fields behind, as they are.
+/// As [`line()`], with other offsets, and with more fields behind, as they are.
 pub fn line_with(
     text: &str,
     entities: &[Entity],

@@ -72,7 +72,7 @@ pub struct Sentence {
     pub walks: Vec<States>,
     /// Influence of each word on the likeliest tags of each token.
     pub influence: Vec<Influence>,
-    /// (T, T) at [u][t] what the tag at t loses without word u; empty if there is one word only.
+    /// (T, T) at (u, t) what the tag at t loses without word u; empty if there is one word only.
     pub without: Rows,
 }
 
