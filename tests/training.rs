@@ -101,6 +101,83 @@ fn an_interrupted_and_resumed_run_ends_with_the_same_bits() {
     }
 }
 
+/// A whole run.
+fn trained(more: &[(&str, &str)]) -> Trainer {
+    let mut trainer = trainer(more);
+    while !trainer.is_done() {
+        trainer.epoch(&mut StopAfter(usize::MAX)).unwrap();
+    }
+    trainer
+}
+
+#[test]
+fn batches_that_make_a_step_together_are_one_larger_batch_to_the_bit() {
+    let of = |batch, accumulate| {
+        let set = [("bucket", "1"), ("head", "crf"), ("batch", batch), ("accumulate", accumulate)];
+        weights_sha256(trained(&set).tagger())
+    };
+    let large = of("14", "1");
+    assert_eq!(of("7", "2"), large);
+    assert_ne!(of("7", "1"), large);
+}
+
+#[test]
+fn a_plateau_of_dev_halves_the_rate_also_after_an_interruption() {
+    // At a rate of nothing dev F1 never rises: each epoch after the first is a plateau.
+    let set = &[
+        ("schedule", "plateau"),
+        ("warmup", "0"),
+        ("learning-rate", "1e-12"),
+        ("epochs", "4"),
+        ("keep", "last"),
+    ];
+    let rates = |t: &Trainer| t.history().iter().map(|r| r.learning_rate).collect::<Vec<_>>();
+    let whole = trained(set);
+    assert_eq!(rates(&whole), [1e-12, 1e-12, 5e-13, 2.5e-13]);
+
+    let dir = tempfile::tempdir().unwrap();
+    let ending = run(dir.path(), &mut trainer(set), 30, IfThere::Refuse);
+    assert_eq!(ending, Ending::Interrupted);
+    let mut resumed = trainer(set);
+    run(dir.path(), &mut resumed, usize::MAX, IfThere::Resume);
+    assert_eq!(rates(&resumed), rates(&whole));
+    assert_eq!(weights_sha256(resumed.tagger()), weights_sha256(whole.tagger()));
+
+    let patient = trained(&[set, &[("plateau", "2")][..]].concat());
+    assert_eq!(rates(&patient), [1e-12, 1e-12, 1e-12, 5e-13]);
+}
+
+#[test]
+fn a_plateau_without_a_dev_part_is_refused() {
+    let set = [("schedule".to_owned(), "plateau".to_owned())];
+    let config = Config::resolve(Some("repaired"), None, &set).unwrap();
+    let corpus = corpus();
+    let split = Split { train: vec![0, 1, 2], dev: vec![], test: vec![] };
+    let (dataset, _) = Dataset::new(&corpus, split, &config, Scheme::Iob2, false).unwrap();
+    let error = Trainer::new(config, dataset).err().expect("it is refused");
+    assert_eq!(error.code, "E041", "{error}");
+}
+
+#[test]
+fn balanced_classes_find_more_of_the_rare_tags_early() {
+    let recall = |weights| {
+        let set = [("class-weights", weights), ("head", "softmax"), ("epochs", "2")];
+        let set = [&set[..], &[("schedule", "constant"), ("learning-rate", "0.003")]].concat();
+        trained(&set).history().last().unwrap().dev.unwrap().recall
+    };
+    let (plain, balanced) = (recall("none"), recall("balanced"));
+    assert!(balanced > plain, "{balanced} with, {plain} without");
+}
+
+#[test]
+fn few_sentences_are_trained_on_for_min_steps() {
+    let trainer = trainer(&[("min-steps", "60"), ("batch", "32")]);
+    // 72 sentences: 3 epochs of 3, 5, 9 batches as the batch is halved, then 7 of 9.
+    let config = trainer.config();
+    assert_eq!((config.batch, config.epochs, config.min_steps), (8, 7, 60));
+    assert_eq!(trained(&[("min-steps", "60"), ("batch", "32")]).history().len(), 7);
+}
+
 #[test]
 fn networks_that_tag_together_are_resumed_and_each_is_the_one_that_its_seed_gives_alone() {
     let parts = &[("members", "3"), ("decode", "likely"), ("head", "crf")][..];

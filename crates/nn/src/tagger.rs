@@ -68,6 +68,8 @@ pub struct Spec {
     pub rules: Option<Allowed>,
     /// Taggers whose scores are averaged, M; one that is alone is 1.
     pub members: usize,
+    /// (K) what the loss of a softmax weighs each tag with; None: all alike. Only training reads it.
+    pub tag_weights: Option<Vec<f64>>,
 }
 
 /// The pretrained vectors of a [`Spec`].
@@ -177,6 +179,7 @@ impl Spec {
             head,
             rules: None,
             members: 1,
+            tag_weights: None,
         }
     }
 
@@ -518,7 +521,11 @@ impl<F: Real> Tagger<F> {
                 crf.loss(scores, tags, packing, &rules, weight, grads)
             }
             (None, Head::KerasRelu) => keras_relu::cross_entropy(scores, tags, weight),
-            (None, _) => softmax::cross_entropy(scores, tags, weight),
+            (None, _) => {
+                let of = |weights: &Vec<f64>| weights.iter().map(|&c| F::of(c)).collect::<Vec<_>>();
+                let tag_weights = self.spec.tag_weights.as_ref().map(of);
+                softmax::cross_entropy(scores, tags, tag_weights.as_deref(), weight)
+            }
         }
     }
 

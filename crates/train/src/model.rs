@@ -271,7 +271,7 @@ impl Model {
         let meta: Meta = serde_json::from_str(meta)
             .map_err(|e| bad(format!("its description does not read: {e}")))?;
         let of_another = |e: Error| bad(format!("{}; another version wrote it", e.message));
-        let config = Config::from_toml(&meta.config).map_err(of_another)?;
+        let config = Config::from_model(&meta.config).map_err(of_another)?;
         let spec = config.spec(&meta.code, &meta.tags).map_err(of_another)?;
         Ok(Self {
             config,

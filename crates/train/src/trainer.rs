@@ -10,12 +10,12 @@ use nn::tagger::{Network, TableGrads, Tagger};
 use nn::{Params, dropout::Noise};
 use optim::rows::{SummedRows, Summer};
 use optim::sum::{clip_factor, squared_norm, sum_tree};
-use optim::{Adam, RowAdam};
+use optim::{Adam, RowAdam, schedule};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::{self, Hiding, Shard};
-use crate::config::{Config, Keep};
+use crate::config::{ClassWeights, Config, Keep, ScheduleName};
 use crate::dataset::{Dataset, outside};
 use crate::tagging::{self, Padding, Voice};
 
@@ -176,12 +176,20 @@ struct BatchGrads {
 }
 
 impl Trainer {
-    /// A run at its start: initial weights from the configuration's seed.
+    /// A run at its start: initial weights from the configuration's seed. Batch and epochs of its
+    /// configuration are those that `min-steps` gives for the data.
     ///
     /// # Errors
-    /// E041 if the configuration names no network.
-    pub fn new(config: Config, mut dataset: Dataset) -> Result<Self> {
-        let spec = config.spec(&dataset.code, &dataset.tags)?;
+    /// E041 if the configuration names no network, or asks for the dev part where there is none.
+    pub fn new(mut config: Config, mut dataset: Dataset) -> Result<Self> {
+        config.reach_min_steps(dataset.split.train.len());
+        if config.schedule == ScheduleName::Plateau && dataset.split.dev.is_empty() {
+            let message = "schedule = \"plateau\" needs a dev part: it waits for a better F1 there";
+            return Err(Error::new("E041", message).help("give one with --dev or --split"));
+        }
+        let mut spec = config.spec(&dataset.code, &dataset.tags)?;
+        spec.tag_weights =
+            (config.class_weights == ClassWeights::Balanced).then(|| dataset.balanced_weights());
         let mut tagger = Tagger::new(spec, config.seed);
         if let Some(vectors) = &mut dataset.vectors {
             tagger.set_vectors(std::mem::take(&mut vectors.table));
@@ -282,8 +290,7 @@ impl Trainer {
 
     /// The batches of the present epoch.
     fn batches(&self) -> Vec<Vec<u32>> {
-        let Config { batch, bucket, seed, .. } = self.config;
-        batch::epoch(&self.dataset, batch, bucket, seed, self.position.epoch)
+        batch::epoch(&self.dataset, &self.config, self.position.epoch)
     }
 
     fn finish_epoch(&mut self, batches: usize) -> EpochRecord {
@@ -314,7 +321,19 @@ impl Trainer {
     }
 
     fn learning_rate(&self, step: u64, total: u64) -> f64 {
-        self.config.learning_rate * self.config.rate_schedule().factor(step, total)
+        let factor = self.config.rate_schedule().factor(step, total);
+        self.config.learning_rate * factor * 0.5f64.powi(self.plateaus() as i32)
+    }
+
+    /// How often the rate was halved: it follows from the history, so a resumed run knows it too.
+    fn plateaus(&self) -> u32 {
+        match self.config.schedule {
+            ScheduleName::Plateau => {
+                let f1 = self.history.iter().filter_map(|r| Some(r.dev?.f1));
+                schedule::plateaus(f1, self.config.plateau)
+            }
+            _ => 0,
+        }
     }
 
     /// One batch: forward, backward, Adam. Σ loss and number of right positions.
