@@ -4,7 +4,7 @@
 /// Code and explanation.
 pub const CODES: &[(&str, &str)] = &[
     (
-        "W016",
+        "W045",
         "More threads than the machine has cores: they wait for each other. 0 takes all cores.",
     ),
     ("E044", "There is no help on that. `longhand help codes` lists what there is help on."),

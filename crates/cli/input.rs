@@ -150,7 +150,7 @@ pub fn set_threads(n: usize, screen: Screen) -> Result<()> {
     let cores = std::thread::available_parallelism().map_or(n, usize::from);
     if n > cores {
         let cores = report::human::counted(cores, "core", "cores");
-        let warning = Warning::new("W016", format!("{n} threads on {cores}"));
+        let warning = Warning::new("W045", format!("{n} threads on {cores}"));
         warn(&[warning.help("results do not depend on it, only speed; 0 takes all cores")], screen);
     }
     let built = rayon::ThreadPoolBuilder::new().num_threads(n).build_global();

@@ -181,13 +181,16 @@ impl Config {
         let named = |t: &toml::Table| Some(t.get("preset")?.as_str()?.to_owned());
         let preset = preset.map(str::to_owned).or_else(|| written.as_ref().and_then(named));
         let mut table = preset_table(preset.as_deref().unwrap_or(PRESETS[0].0))?;
-        let filed: Vec<String> = written.iter().flat_map(|t| t.keys().cloned()).collect();
+        if let Some(written) = &written {
+            exact_length(&mut table, |key| written.contains_key(key));
+        }
         for (key, value) in written.into_iter().flatten().filter(|(key, _)| key != "preset") {
             let (path, text) = file.expect("a table was read from it");
             let line = line_of(text, &key);
             known_key(&table, &key).map_err(|e| e.at(path, line, None))?;
             table.insert(key, value);
         }
+        exact_length(&mut table, |key| flags.iter().any(|(k, _)| k == key));
         for (key, text) in flags {
             if key == "preset" {
                 return Err(Error::new("E041", "`preset` is not set like other keys")
@@ -199,11 +202,6 @@ impl Config {
         }
         let keys: Vec<String> = table.keys().cloned().collect();
         let flagged = |key: &str| flags.iter().any(|(k, _)| k == key);
-        let given = |key: &str| flagged(key) || filed.iter().any(|k| k == key);
-        if (given("epochs") || given("batch")) && !given("min-steps") {
-            // Who says how long means it.
-            table.insert("min-steps".into(), toml::Value::Integer(0));
-        }
         Self::from_table(table).map_err(|e| {
             // The file is to blame for a value that it gives and no flag does.
             let mut words = e.message.split(|c: char| !c.is_alphanumeric() && c != '-');
@@ -516,6 +514,13 @@ fn parse_file(path: &Path, text: &str) -> Result<toml::Table> {
     })
 }
 
+/// Who gives epochs or batch means them: `min-steps` of a lower layer changes them no more.
+fn exact_length(table: &mut toml::Table, gives: impl Fn(&str) -> bool) {
+    if gives("epochs") || gives("batch") {
+        table.insert("min-steps".into(), toml::Value::Integer(0));
+    }
+}
+
 fn known_key(table: &toml::Table, key: &str) -> Result<()> {
     if table.contains_key(key) {
         return Ok(());
@@ -613,13 +618,12 @@ mod tests {
             let file = file.map(|text| (Path::new("my.toml"), text));
             Config::resolve(Some("fast"), file, &flags(set)).unwrap().min_steps
         };
-        assert!(steps(None, &[]) > 0);
-        assert!(steps(Some("seed = 3"), &[("learning-rate", "0.1")]) > 0);
-        assert_eq!(steps(Some("epochs = 3"), &[]), 0);
-        assert_eq!(steps(None, &[("epochs", "6")]), 0);
-        assert_eq!(steps(None, &[("batch", "32")]), 0);
-        assert_eq!(steps(None, &[("batch", "8"), ("min-steps", "99")]), 99);
-        assert_eq!(steps(Some("min-steps = 7"), &[("epochs", "6")]), 7);
+        let file = Some("epochs = 9\nmin-steps = 7");
+        assert_eq!(steps(file, &[]), 7);
+        assert_eq!(steps(file, &[("learning-rate", "0.1")]), 7);
+        assert_eq!(steps(file, &[("epochs", "6")]), 0);
+        assert_eq!(steps(file, &[("batch", "32")]), 0);
+        assert_eq!(steps(file, &[("batch", "8"), ("min-steps", "99")]), 99);
     }
 
     #[test]
