@@ -335,10 +335,11 @@ impl Config {
             }
         }
         if self.class_weights != ClassWeights::None && self.head != HeadName::Softmax {
-            return fail(format!(
+            return fail(
                 "class-weights = \"balanced\" needs head = \"softmax\": a CRF's loss is that of whole sentences, \
                  and keras-relu is as Keras has it"
-            ));
+                    .into(),
+            );
         }
         self.shares()?;
         Ok(())
