@@ -83,7 +83,7 @@ fn cross_entropy_by_the_chain_rule(s: &Vector, y: usize) -> (f64, Vector) {
 #[test]
 fn the_jacobian_times_the_logarithms_slope_is_p_minus_one_at_the_right_tag() {
     let scores = draw(0, 1, 5);
-    let (loss, ds) = nn::softmax::cross_entropy(scores.clone(), &[3], 1.0);
+    let (loss, ds) = nn::softmax::cross_entropy(scores.clone(), &[3], None, 1.0);
     let (want, want_ds) = cross_entropy_by_the_chain_rule(&scores.row(0).to_owned(), 3);
     assert!((loss - want).abs() < 1e-12);
     assert!(close(&ds, &want_ds.insert_axis(Axis(0))));
@@ -92,7 +92,7 @@ fn the_jacobian_times_the_logarithms_slope_is_p_minus_one_at_the_right_tag() {
 #[test]
 fn the_naive_softmax_overflows_where_the_layer_does_not() {
     assert!(softmax(&array![1000.0, 0.0])[0].is_nan());
-    let (loss, ds) = nn::softmax::cross_entropy(array![[1000.0, 0.0]], &[0], 1.0);
+    let (loss, ds) = nn::softmax::cross_entropy(array![[1000.0, 0.0]], &[0], None, 1.0);
     assert_eq!((loss, ds), (0.0, array![[0.0, 0.0]]));
 }
 

@@ -20,7 +20,7 @@ use tensor::{Real, log_sum_exp, softmax_in_place};
 ///
 /// ```
 /// let scores = ndarray::array![[0.0, 0.0]];
-/// let (loss, ds) = nn::softmax::cross_entropy(scores, &[1], 1.0);
+/// let (loss, ds) = nn::softmax::cross_entropy(scores, &[1], None, 1.0);
 /// assert_eq!(loss, 2f64.ln());
 /// assert_eq!(ds, ndarray::array![[0.5, -0.5]]); // p less 1 at the right tag
 /// ```
