@@ -13,6 +13,7 @@ use std::hint::black_box;
 use common::{bench_flop, stream};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::Array2;
+use tensor::simd::{Level, with_level};
 use tensor::{AdamRates, LstmKernel, LstmStep, adam_update, add_dot, dot, init, scratch};
 
 fn matrix(rows: usize, columns: usize) -> Array2<f32> {
@@ -27,6 +28,13 @@ fn products(c: &mut Criterion) {
         let flop = (2 * m * k * n) as f64;
         bench_flop(&mut group, &format!("A_Bt/{m}x{k}x{n}"), flop, 1, |_| {
             scratch::give(dot(black_box(&a), &b.t()));
+        });
+        // The same by ndarray, and by the plain code that the kernel has to agree with.
+        bench_flop(&mut group, &format!("A_Bt/{m}x{k}x{n}/ndarray"), flop, 1, |_| {
+            black_box(black_box(&a).dot(&b.t()));
+        });
+        bench_flop(&mut group, &format!("A_Bt/{m}x{k}x{n}/plain"), flop, 1, |_| {
+            with_level(Level::Portable, || scratch::give(dot(black_box(&a), &b.t())));
         });
     }
     // da W: one step's, from 1 sentence to 16, and all tokens'.

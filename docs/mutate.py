@@ -4,8 +4,11 @@
     python3 docs/mutate.py                 all rows of docs/gradient-mutations.md
     python3 docs/mutate.py --only lstm.rs  those whose file, line or check contains the text
     python3 docs/mutate.py --list          the rows, without running anything
+    python3 docs/mutate.py --statements    leaves out each statement of each backward pass instead
 
-The table names a file, a line of it, what the line becomes, and the check that has to fail. The
+The table names a file, a line of it, what the line becomes, and the check that has to fail. With
+`--statements` nothing is chosen by hand: of every function of nn that makes a gradient (FUNCTIONS below)
+each statement is left out in turn, and some test of nn has to fail, or the compiler has to refuse. The
 workspace is copied to a temporary place, each line is changed there and nowhere else, and the check
 is run with `cargo test -p longhand-nn`. Exit status: 0 if every check failed as it should; 1 if one
 did not (SURVIVED), or a line is no longer there, or a changed line does not compile; 2 if a check
@@ -27,6 +30,10 @@ TABLE = ROOT / "docs" / "gradient-mutations.md"
 PLACE = Path(tempfile.gettempdir()) / "longhand-mutants"
 BEFORE_TESTS = r"(.*?)(#\[cfg\(test\)\]\n[a-z() ]*mod tests \{.*)?"
 TIMEOUT = 900  # seconds for one build and check
+# Functions of nn that make or pass on a gradient; `backward` in a name says so by itself.
+FUNCTIONS = r"\w*backward\w*|cross_entropy|loss|add|add_to|add_windows|add_pairs|words_of_tokens|apply|scale"
+# What may go without a wrong gradient: memory handed back, and messages about wrong shapes.
+HARMLESS = r"scratch::give\(|assert"
 
 
 @dataclass
@@ -52,6 +59,56 @@ class Mutation:
         return f"{Path(self.file).name}: {self.line}  ->  {self.becomes or 'nothing'}"
 
 
+@dataclass
+class Omission:
+    file: str
+    at: int  # first line, from 1
+    lines: list
+
+    def apply(self, text):
+        all_lines = text.split("\n")
+        del all_lines[self.at - 1 : self.at - 1 + len(self.lines)]
+        return "\n".join(all_lines)
+
+    def __str__(self):
+        more = " …" if len(self.lines) > 1 else ""
+        return f"{self.file}:{self.at}: {self.lines[0].strip()}{more}  ->  nothing"
+
+
+def read_statements():
+    """Every statement of the functions that make a gradient, blocks as a whole and their insides too."""
+    omissions = []
+    for path in sorted((ROOT / "crates" / "nn" / "src").rglob("*.rs")):
+        code = re.split(r"\n#\[cfg\(test\)\]\n(?:pub(?:\(\w+\))? )?mod tests", path.read_text(encoding="utf-8"))[0]
+        lines = code.split("\n")
+        for first, line in enumerate(lines):
+            if not re.match(rf" *(pub(\(\w+\))? )?fn ({FUNCTIONS})\b", line):
+                continue
+            indent = len(line) - len(line.lstrip())
+            body = next(i for i in range(first, len(lines)) if lines[i].endswith("{"))
+            end = next(i for i in range(body, len(lines)) if lines[i] == " " * indent + "}")
+            for start in range(body + 1, end):
+                if statement := whole_statement(lines[start:end]):
+                    name = str(path.relative_to(ROOT))
+                    omissions.append(Omission(name, start + 1, statement))
+    return omissions
+
+
+def whole_statement(lines):
+    """The statement that begins on the first line, or None where none does that is worth leaving out."""
+    if re.match(r"\s*(//|[})\]]|#|\||\.|$)", lines[0]) or re.search(HARMLESS, lines[0]):
+        return None
+    depth = 0
+    for n, line in enumerate(lines):
+        code = line.split(" // ")[0].rstrip()
+        depth += len(re.findall(r"[({\[]", code)) - len(re.findall(r"[)}\]]", code))
+        if depth < 0:
+            return None  # the value of a block
+        if depth == 0 and re.search(r"[;}]$", code):
+            return lines[: n + 1]
+    return None
+
+
 def read_table():
     """Rows `| line | becomes | check |` under headings that name a file, each cell in backticks."""
     mutations, file = [], None
@@ -66,15 +123,18 @@ def read_table():
 
 
 def copy_workspace():
-    """The workspace without its build output. Times are kept, so that unchanged crates stay built."""
+    """The workspace without its build output. Times are kept, so that unchanged crates stay built, but
+    not those of nn: what was built last may be the last change of another run."""
     copy = PLACE / "workspace"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns("target", ".git"), symlinks=True)
+    for source in (copy / "crates" / "nn" / "src").rglob("*.rs"):
+        source.touch()
     return copy
 
 
 def run_checks(workspace, checks):
-    """(what came of them, output): passed, failed, or does not compile."""
+    """(what came of them, output): passed, failed, or does not compile. No checks: all of nn."""
     command = ["cargo", "test", "-p", "longhand-nn", "--lib", "--", "--exact", *checks]
     # Without optimisation the tests build in a fraction of the time and still take seconds.
     fast = {"CARGO_PROFILE_DEV_OPT_LEVEL": "0", "CARGO_PROFILE_DEV_DEBUG": "false"}
@@ -90,7 +150,7 @@ def run_checks(workspace, checks):
     if not results:
         return "does not compile", output
     passed, failed = map(int, results[0])
-    if passed + failed != len(checks):
+    if checks and passed + failed != len(checks):
         return "no such check", output
     return ("failed" if failed else "passed"), output
 
@@ -101,11 +161,44 @@ def reason(output):
     return re.sub(r"\s+", " ", found[1])[:100] if found else output.strip().split("\n")[-1][:100]
 
 
+def leave_out(args):
+    """Each statement of each backward pass, left out."""
+    omissions = [o for o in read_statements() if args.only in str(o)]
+    if args.list:
+        print("\n".join(map(str, omissions)))
+        return 0
+    workspace = copy_workspace()
+    outcome, output = run_checks(workspace, [])
+    if outcome != "passed":
+        print(f"before any change the tests have {outcome}:\n{output[-3000:]}")
+        return 2
+    counts = {"failed": 0, "does not compile": 0, "passed": 0}
+    for o in omissions:
+        path = workspace / o.file
+        text = path.read_text(encoding="utf-8")
+        path.write_text(o.apply(text), encoding="utf-8")
+        outcome, output = run_checks(workspace, [])
+        path.write_text(text, encoding="utf-8")
+        counts[outcome] += 1
+        words = {"failed": "caught  ", "does not compile": "refused ", "passed": "SURVIVED"}
+        why = f"\n          {reason(output)}" if outcome == "failed" else ""
+        print(f"{words[outcome]}  {o}{why}", flush=True)
+    failed, refused, survived = counts.values()
+    print(
+        f"{len(omissions)} statements left out: {failed} caught by a test, "
+        f"{refused} refused by the compiler, {survived} survived"
+    )
+    return 1 if survived else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", default="", help="rows whose file, line or check contains this")
     parser.add_argument("--list", action="store_true", help="show the rows and stop")
+    parser.add_argument("--statements", action="store_true", help="leave out each statement")
     args = parser.parse_args()
+    if args.statements:
+        return leave_out(args)
     mutations = [m for m in read_table() if args.only in f"{m.file} {m.line} {m.check}"]
     if args.list:
         print("\n".join(map(str, mutations)))

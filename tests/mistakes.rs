@@ -128,7 +128,7 @@ fn more_threads_than_cores_get_a_warning_and_the_same_model() {
     let dir = Dir::new();
     let threads = (std::thread::available_parallelism().map_or(2, usize::from) + 62).to_string();
     let many = train(&dir, "a.conll", GOOD, &["--threads", &threads]).expect(0);
-    many.says(&[&format!("warning[W016]: {threads} threads on")]);
+    many.says(&[&format!("warning[W045]: {threads} threads on")]);
     let model = std::fs::read(dir.path("run/model.safetensors")).unwrap();
     train(&dir, "a.conll", GOOD, &["--threads", "1", "--force"]).expect(0);
     assert!(model == std::fs::read(dir.path("run/model.safetensors")).unwrap());

@@ -77,6 +77,7 @@ fn training_writes_every_file_of_a_run_and_prints_scores_beside_floors() {
         "metrics.jsonl",
         "model.safetensors",
         "predictions.jsonl.gz",
+        "report.html",
         "scores.json",
         "test.conll",
     ];

@@ -17,10 +17,22 @@ fn peak() -> f64 {
     (0..50).map(|_| once()).fold(0.0, f64::max)
 }
 
+/// As [`peak`], of all threads of the pool together.
+#[allow(dead_code)] // not every bench uses all threads
+pub fn peak_of_all_threads() -> f64 {
+    let once = || {
+        let start = Instant::now();
+        let done = rayon::broadcast(|_| tensor::simd::multiply_adds(50_000).unwrap_or(0));
+        done.iter().sum::<u64>() as f64 / start.elapsed().as_secs_f64()
+    };
+    (0..100).map(|_| once()).fold(0.0, f64::max)
+}
+
 /// Benches `part(0)`, `part(1)`, … `part(parts - 1)`, which together do `flop` floating-point operations.
 /// Beside criterion's estimate stand the best times seen of the parts, added up, as a share of the peak,
 /// which is measured just before and after: on a shared machine the best is what the code can do, and the
 /// rest is the neighbours.
+#[allow(dead_code)] // nor does every bench count operations
 pub fn bench_flop(
     group: &mut BenchmarkGroup<'_, WallTime>,
     id: &str,
@@ -57,6 +69,7 @@ pub fn bench_flop(
 }
 
 /// A stream of random numbers for inputs, the same in every run.
+#[allow(dead_code)]
 pub fn stream(which: u32) -> Stream {
     Stream::new(1, Purpose::Test, which, 0)
 }

@@ -36,10 +36,14 @@ pub enum Command {
     Train(Box<TrainArgs>),
     /// Tag text.
     Tag(TagArgs),
+    /// Serve a model: a page to paste text into, and JSON over HTTP.
+    Serve(ServeArgs),
     /// Score a model on a tagged file.
     Eval(EvalArgs),
     /// Show what a model is made of and where it comes from.
     Info(InfoArgs),
+    /// Write the page of a finished run, or compare two runs.
+    Report(ReportArgs),
     /// Look for what is wrong with tagged sentences.
     Check(CheckArgs),
     /// Score tags against other tags, whoever made them.
@@ -50,6 +54,12 @@ pub enum Command {
     Init(InitArgs),
     /// Check every gradient against finite differences.
     Gradcheck(GradcheckArgs),
+    /// Show how a model came to its tags: gates, scores, words that mattered.
+    Explain(ExplainArgs),
+    /// Write a model for PyTorch, Keras, NumPy, onnxruntime, or as JSON.
+    Export(ExportArgs),
+    /// Read back what `export` wrote.
+    Import(ImportArgs),
     /// Measure how fast this machine trains and tags, in half a minute.
     Bench(BenchArgs),
     /// Print what a shell needs to complete commands and options.
@@ -142,7 +152,7 @@ pub struct TrainArgs {
     #[arg(long)]
     pub allow_new_labels: bool,
 
-    /// Set of values to start from: fast (the default), repaired or tutorial.
+    /// Set of values to start from: fast (the default), accurate, repaired or tutorial.
     #[arg(long)]
     pub preset: Option<String>,
     /// Values over the preset's, in a TOML file (`longhand help config` shows the keys).
@@ -234,22 +244,28 @@ pub fn set(pairs: &[String]) -> data::Result<Vec<train::config::Flag>> {
 pub struct TagArgs {
     /// A model file.
     pub model: PathBuf,
-    /// Texts to tag; `-` is standard input, which is also read if neither files nor --text are given.
+    /// Texts to tag, or folders of them; `-` is standard input, which is also read if neither files nor
+    /// --text are given.
     pub files: Vec<PathBuf>,
     /// A text to tag; may be given several times.
     #[arg(short, long)]
     pub text: Vec<String>,
-    /// What the input is.
-    #[arg(long = "in", value_enum, default_value_t = InputKind::Text)]
-    pub input: InputKind,
+    /// What the input is [default: lines for standard input, text for files].
+    #[arg(long = "in", value_enum)]
+    pub input: Option<InputKind>,
     /// What to write.
     #[arg(long, value_enum, default_value_t = OutputKind::Text)]
     pub out: OutputKind,
-    /// Show how likely each entity is in `text` too; the other outputs that have a place for it always
-    /// do.
+    /// What `start` and `end` of `jsonl` count.
+    #[arg(long, value_enum, default_value_t = OffsetsArg::Chars)]
+    pub offsets: OffsetsArg,
+    /// Leave out entities that are less likely than this (0 to 1).
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    pub min_score: f64,
+    /// Show how likely each entity is in `text` too; `jsonl` and `html` always do.
     #[arg(long)]
     pub scores: bool,
-    /// Write to a file instead of standard output.
+    /// Write to a file instead of standard output; to a folder, if the input is one.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Threads; 0 for all cores. Changes no result.
@@ -258,27 +274,63 @@ pub struct TagArgs {
 }
 
 /// What `tag` reads.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum InputKind {
     /// Running text; each file is one text.
     Text,
     /// Each line is a text of its own.
     Lines,
+    /// Each line is a JSON object with a `text`; its other fields go into `jsonl` as they are.
+    Jsonl,
     /// Tokens already: the first column of each line, blank lines between sentences.
     Conll,
 }
 
 /// What `tag` writes.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OutputKind {
     /// The text with its entities marked.
     Text,
-    /// A JSON object a text: {"text":…,"ents":[{"start":…,"end":…,"label":…,"text":…,"score":…}]}; offsets in characters.
+    /// A JSON object a text: {"text":…,"ents":[{"start":…,"end":…,"label":…,"text":…,"score":…}]}.
     Jsonl,
     /// A token and its tag a line, blank lines between sentences.
     Conll,
+    /// Two files: the text, and an entity a line (OUT.txt, OUT.ann).
+    Brat,
     /// One page with all texts, needing nothing from the network.
     Html,
+    /// A JSON object a text as spaCy's Doc.from_json takes it: text, ents, sents, tokens.
+    Spacy,
+}
+
+/// What offsets count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OffsetsArg {
+    /// Characters (Unicode scalar values), as Python does.
+    Chars,
+    /// Bytes of UTF-8.
+    Bytes,
+    /// UTF-16 units, as JavaScript and Java do.
+    Utf16,
+}
+
+/// Arguments of `serve`.
+#[derive(Args)]
+pub struct ServeArgs {
+    /// A model file.
+    pub model: PathBuf,
+    /// Address and port; port 0 takes a free one. Only this machine reaches 127.0.0.1.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub listen: String,
+    /// Largest body of a request, in bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
+    pub max_body: usize,
+    /// Longest time of a request, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub timeout: u64,
+    /// Threads; 0 for all cores. Changes no result.
+    #[arg(long, default_value_t = 0)]
+    pub threads: usize,
 }
 
 /// Arguments of `eval`.
@@ -310,6 +362,32 @@ pub struct EvalArgs {
     pub threads: usize,
 }
 
+/// Arguments of `report`.
+#[derive(Args)]
+pub struct ReportArgs {
+    /// A run's folder: writes its report.html anew. Two runs: compares them on the same sentences.
+    #[arg(value_name = "RUN", required = true, num_args = 1..=2)]
+    pub runs: Vec<PathBuf>,
+    /// Write the page here [default: RUN/report.html; of two runs no page].
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The part to judge by [default: test, or dev if there is no test].
+    #[arg(long, value_enum)]
+    pub part: Option<PartArg>,
+    /// The comparison of two runs as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Parts that a run is judged on.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PartArg {
+    /// The sentences that choose the best epoch.
+    Dev,
+    /// The sentences that judge the result.
+    Test,
+}
+
 /// Arguments of `info`.
 #[derive(Args)]
 pub struct InfoArgs {
@@ -339,7 +417,7 @@ pub struct BenchArgs {
 pub struct GradcheckArgs {
     /// A model file; otherwise a preset's network on the built-in corpus.
     pub model: Option<PathBuf>,
-    /// Set of values to start from: fast (the default), repaired or tutorial.
+    /// Set of values to start from: fast (the default), accurate, repaired or tutorial.
     #[arg(long, conflicts_with = "model")]
     pub preset: Option<String>,
     /// Values over the preset's, in a TOML file.
@@ -364,6 +442,77 @@ pub struct GradcheckArgs {
     /// As JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `explain`.
+#[derive(Args)]
+pub struct ExplainArgs {
+    /// A model file.
+    pub model: PathBuf,
+    /// A sentence or a few; standard input if left out.
+    pub text: Option<String>,
+    /// What to write.
+    #[arg(long, value_enum, default_value_t = ExplainKind::Html)]
+    pub out: ExplainKind,
+    /// Write to a file instead of standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// What `explain` writes.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExplainKind {
+    /// A page to step through, needing nothing from the network.
+    Html,
+    /// All its numbers.
+    Json,
+}
+
+/// Arguments of `export`.
+#[derive(Args)]
+pub struct ExportArgs {
+    /// A model file.
+    pub model: PathBuf,
+    /// The format.
+    #[arg(long, value_enum)]
+    pub to: ExportKind,
+    /// The file to write.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Beside it, as FILE.example.json: what the network reads of this text and what it gives.
+    #[arg(long, value_name = "TEXT")]
+    pub example: Option<String>,
+    /// Write over files that are there.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What `export` writes.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum ExportKind {
+    /// A state_dict as safetensors, in PyTorch's names and layouts.
+    Pytorch,
+    /// NumPy arrays in the layouts of Keras's layers.
+    Keras,
+    /// NumPy arrays under this program's names.
+    Npz,
+    /// Everything as text.
+    Json,
+    /// An ONNX graph from word numbers to the scores of tags.
+    Onnx,
+}
+
+/// Arguments of `import`.
+#[derive(Args)]
+pub struct ImportArgs {
+    /// A file that `export` wrote, of any kind; its weights may have been trained on.
+    pub file: PathBuf,
+    /// The model file to write.
+    #[arg(short, long, value_name = "MODEL")]
+    pub output: PathBuf,
+    /// Write over a file that is there.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Arguments of `check`.
@@ -448,7 +597,8 @@ pub enum ScoreLayout {
 /// Arguments of `convert`.
 #[derive(Args)]
 pub struct ConvertArgs {
-    /// Tagged sentences: CSV, CoNLL columns, or texts with entities (.jsonl); `-` is standard input.
+    /// Tagged sentences: CSV, CoNLL columns, texts with entities (.jsonl), or BRAT (.ann, with .txt beside
+    /// it); `-` is standard input.
     #[arg(value_name = "IN")]
     pub input: PathBuf,
     /// What to write; the ending says how: .csv, .conll, .jsonl, .ann (BRAT, with .txt beside it). `-`

@@ -10,7 +10,7 @@ use train::config::{PRESETS, nearest};
 
 use crate::args::InitArgs;
 use crate::output::wrapped;
-use crate::{Screen, Stop, input, warn};
+use crate::{Screen, Stop, input, output, warn};
 
 /// Writes the file.
 pub fn run(args: &InitArgs, screen: Screen) -> std::result::Result<(), Stop> {
@@ -37,10 +37,7 @@ pub fn run(args: &InitArgs, screen: Screen) -> std::result::Result<(), Stop> {
         std::io::Write::write_all(&mut std::io::stdout().lock(), text.as_bytes())?;
         return Ok(());
     }
-    if args.output.exists() && !args.force {
-        let error = Error::new("E050", format!("{out} is there already"));
-        return Err(error.help("another -o, or --force to write over it").into());
-    }
+    output::refuse_existing(&args.output, args.force)?;
     train::files::write_atomically(&args.output, text.as_bytes())?;
     if !screen.quiet {
         eprintln!("{out}: preset {name}, all keys; longhand train{data} --config {out}");

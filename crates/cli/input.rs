@@ -80,6 +80,15 @@ pub fn any_text(path: &Path, encoding: Encoding) -> Result<(String, String, Vec<
     Ok((path.to_string_lossy().into_owned(), text, warnings))
 }
 
+/// The words of each sentence of a text.
+pub fn words_of(text: &str) -> Vec<Vec<&str>> {
+    let tokens = data::tokenize(text);
+    let sentences = data::sentences(&tokens, text);
+    let words =
+        |s: std::ops::Range<usize>| tokens[s].iter().map(|t| &text[t.start..t.end]).collect();
+    sentences.into_iter().map(words).collect()
+}
+
 /// A text file, UTF-8.
 ///
 /// # Errors
@@ -111,10 +120,18 @@ pub fn stdin_bytes() -> Result<Vec<u8>> {
 }
 
 fn utf8(bytes: Vec<u8>, path: &Path) -> Result<String> {
+    utf8_from(bytes, path, 1)
+}
+
+/// Bytes that begin with line `first` of a file as text.
+///
+/// # Errors
+/// E001 if they are not UTF-8.
+pub fn utf8_from(bytes: Vec<u8>, path: &Path, first: u64) -> Result<String> {
     String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         let before = &e.as_bytes()[..at];
-        let line = before.iter().filter(|&&b| b == b'\n').count() as u64 + 1;
+        let line = before.iter().filter(|&&b| b == b'\n').count() as u64 + first;
         let start = before.iter().rposition(|&b| b == b'\n').map_or(0, |n| n + 1);
         let column = String::from_utf8_lossy(&before[start..]).chars().count() as u64 + 1;
         let byte = e.as_bytes()[at];
@@ -133,7 +150,7 @@ pub fn set_threads(n: usize, screen: Screen) -> Result<()> {
     let cores = std::thread::available_parallelism().map_or(n, usize::from);
     if n > cores {
         let cores = report::human::counted(cores, "core", "cores");
-        let warning = Warning::new("W016", format!("{n} threads on {cores}"));
+        let warning = Warning::new("W045", format!("{n} threads on {cores}"));
         warn(&[warning.help("results do not depend on it, only speed; 0 takes all cores")], screen);
     }
     let built = rayon::ThreadPoolBuilder::new().num_threads(n).build_global();

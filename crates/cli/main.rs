@@ -9,6 +9,8 @@ mod check;
 mod codes;
 mod convert;
 mod eval_command;
+mod exchange_commands;
+mod explain;
 mod gradcheck;
 mod info;
 mod init;
@@ -16,7 +18,9 @@ mod input;
 mod manual;
 mod output;
 mod progress;
+mod report_command;
 mod score;
+mod serve;
 mod tag;
 mod train_command;
 
@@ -75,13 +79,18 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         Command::Train(args) => train_command::run(args, screen),
         Command::Tag(args) => tag::run(args, screen),
+        Command::Serve(args) => serve::run(args, screen),
         Command::Eval(args) => eval_command::run(args, screen),
         Command::Info(args) => info::run(args, screen),
+        Command::Report(args) => report_command::run(args, screen),
         Command::Check(args) => check::run(args, screen),
         Command::Score(args) => score::run(args, screen),
         Command::Convert(args) => convert::run(args, screen),
         Command::Init(args) => init::run(args, screen),
         Command::Gradcheck(args) => gradcheck::run(args, screen),
+        Command::Explain(args) => explain::run(args, screen),
+        Command::Export(args) => exchange_commands::export(args, screen),
+        Command::Import(args) => exchange_commands::import(args, screen),
         Command::Bench(args) => bench::run(args, screen),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man => manual::man(),

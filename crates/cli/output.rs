@@ -25,6 +25,18 @@ pub fn tagged_format(path: &Path) -> Result<Format> {
     }
 }
 
+/// Refuses to write over a file, unless `force`.
+///
+/// # Errors
+/// E050 if it is there.
+pub fn refuse_existing(path: &Path, force: bool) -> Result<()> {
+    if path.exists() && !force {
+        let error = Error::new("E050", format!("{} is there already", path.display()));
+        return Err(error.help("another -o, or --force to write over it"));
+    }
+    Ok(())
+}
+
 /// A corpus as a file; `path` stands in the error.
 ///
 /// # Errors

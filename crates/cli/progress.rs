@@ -94,6 +94,13 @@ impl Observer for Watch {
         interrupted()
     }
 
+    fn member(&mut self, k: usize, of: usize) {
+        (self.start, self.done, self.best) = (Instant::now(), 0, None);
+        if !self.quiet {
+            self.bar.suspend(|| say(&format!("network {k} of {of}")));
+        }
+    }
+
     fn resumed(&mut self, history: &[EpochRecord]) {
         history.iter().for_each(|r| self.note_best(r));
     }

@@ -8,8 +8,7 @@ use serde_json::Value;
 use train::config::VectorsTrain;
 use train::device::Choice;
 use train::{
-    Config, DataFile, Dataset, Ending, IfThere, LastFiles, Model, Provenance, RunFolder, Trainer,
-    results,
+    Config, Dataset, Ending, IfThere, LastFiles, Model, Provenance, RunFolder, Trainer, results,
 };
 
 use train::results::PartResult;
@@ -17,7 +16,7 @@ use train::results::PartResult;
 use crate::args::TrainArgs;
 use crate::input::{self, read_corpus};
 use crate::progress::{self, Watch};
-use crate::{Screen, Stop, check, say, warn};
+use crate::{Screen, Stop, check, report_command, say, warn};
 
 /// Trains and reports. Nothing is written before the data and the configuration have been read.
 pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
@@ -49,7 +48,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     warn(&warnings, screen);
     let check = check::before_training(&corpus, &dataset.split, scheme, screen);
 
-    let provenance = provenance(&corpus, &dataset, split_name);
+    let provenance = Provenance::of(&corpus, &dataset, split_name);
     let mut trainer = Trainer::new(config, dataset)?;
     choose_device(&mut trainer, choice, screen)?;
     if !screen.quiet {
@@ -178,22 +177,6 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-fn provenance(corpus: &Corpus, dataset: &Dataset, split: String) -> Provenance {
-    let data = corpus
-        .sources()
-        .map(|s| DataFile { name: file_name(Path::new(&s.path)), sha256: s.sha256.clone() });
-    let Split { train, dev, test } = &dataset.split;
-    Provenance {
-        version: env!("CARGO_PKG_VERSION").into(),
-        data: data.collect(),
-        split,
-        sentences: [train.len(), dev.len(), test.len()],
-        tokens: dataset.count_tokens(train),
-        epoch: 0,
-        dev_f1: None,
-    }
-}
-
 /// What is about to happen, in three lines.
 fn header(trainer: &Trainer, corpus: &Corpus, scheme: Scheme) -> String {
     let (d, c) = (trainer.dataset(), trainer.config());
@@ -256,8 +239,15 @@ fn finish(
     let tables = tables(&parts, screen);
     let summary = results::summary(trainer, &model, &parts);
     let test_conll = results::test_conll(trainer, corpus, parts[1].as_ref());
+    let judged = parts.iter().any(Option::is_some);
     let predictions = results::predictions(trainer, parts);
     folder.finish(&LastFiles { check, predictions, test_conll, summary })?;
+    if judged {
+        let page = report_command::write(folder.path(), None, None)?;
+        if !screen.quiet {
+            say(&format!("report: {}", page.display()));
+        }
+    }
     let mut out = io::stdout().lock();
     writeln!(out, "{tables}{}", folder.model().display())?;
     Ok(())

@@ -52,10 +52,14 @@ impl Dir {
             .spawn()
             .expect("the program starts");
         let mut pipe = child.stdin.take().expect("a pipe");
-        // A program that fails early does not read its input.
-        let _ = std::io::Write::write_all(&mut pipe, stdin.as_bytes());
-        drop(pipe);
-        Ran::from(child.wait_with_output().expect("the program ends"))
+        std::thread::scope(|scope| {
+            // Side by side: a program that streams waits until what it wrote is read. One that fails
+            // early does not read its input.
+            scope.spawn(move || {
+                let _ = std::io::Write::write_all(&mut pipe, stdin.as_bytes());
+            });
+            Ran::from(child.wait_with_output().expect("the program ends"))
+        })
     }
 }
 

@@ -91,22 +91,27 @@ fn characters(text: &str, bytes: &[Range<usize>]) -> Vec<Range<usize>> {
 
 /// A line as it may come: entities as objects or as triples, under the names in use.
 #[derive(Deserialize)]
-struct Line {
-    text: String,
+pub struct Line {
+    /// The text.
+    pub text: String,
+    /// Its entities.
     #[serde(default, alias = "entities", alias = "spans", alias = "label", alias = "labels")]
-    ents: Vec<AnyEnt>,
-    tokens: Option<Vec<AnyToken>>,
+    pub ents: Vec<AnyEnt>,
+    /// Its tokens, if they are given.
+    pub tokens: Option<Vec<AnyToken>>,
 }
 
+/// An entity, counted in characters.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum AnyEnt {
+pub enum AnyEnt {
     Object { start: usize, end: usize, label: String },
     Triple(usize, usize, String),
 }
 
+/// A token, counted in characters.
 #[derive(Deserialize)]
-struct AnyToken {
+pub struct AnyToken {
     start: usize,
     end: usize,
     pos: Option<String>,
@@ -140,6 +145,16 @@ pub fn read(path: &Path) -> Result<(Corpus, Vec<Warning>)> {
         true => Err(Error::new("E023", "no text in the file").at(&name, None, None)),
         false => Ok((corpus, warnings)),
     }
+}
+
+/// The sentences of one text.
+///
+/// # Errors
+/// What is wrong with its entities.
+pub fn corpus(name: &str, line: &Line) -> std::result::Result<Corpus, String> {
+    let mut builder = CorpusBuilder::new(Source::named(name), false, true);
+    push(&mut builder, line, 1, false)?;
+    Ok(builder.finish())
 }
 
 fn no_json(error: &serde_json::Error) -> String {

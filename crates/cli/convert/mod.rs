@@ -1,6 +1,6 @@
 //! `longhand convert`: tagged sentences from one format and scheme into another.
 
-mod brat;
+pub mod brat;
 mod jsonl;
 mod spans;
 
@@ -59,6 +59,9 @@ fn read(args: &ConvertArgs) -> Result<(Corpus, Vec<Warning>)> {
     let is_jsonl = name.ends_with(".jsonl") || name.ends_with(".ndjson");
     if args.read.format.is_none() && is_jsonl {
         return jsonl::read(&args.input);
+    }
+    if args.read.format.is_none() && name.ends_with(".ann") {
+        return brat::read(&args.input);
     }
     input::read_corpus(&args.input, &args.read)
 }

@@ -25,8 +25,8 @@ pub struct BiLstm<F> {
 /// What `backward` needs of `forward`: the caches of both directions.
 #[derive(Debug)]
 pub struct Cache<F> {
-    forward: lstm::Cache<F>,
-    backward: lstm::Cache<F>,
+    pub(crate) forward: lstm::Cache<F>,
+    pub(crate) backward: lstm::Cache<F>,
 }
 
 impl<F: Real> Params<F> for BiLstm<F> {
@@ -50,6 +50,9 @@ impl<F: Real> BiLstm<F> {
     }
 
     /// `x` (N, D) → y (N, 2H). `masks` are those of the forward and of the backward direction.
+    ///
+    /// # Panics
+    /// If `x` is not (N, D), or a mask does not fit it.
     pub fn forward(
         &self,
         x: Array2<F>,
@@ -70,6 +73,9 @@ impl<F: Real> BiLstm<F> {
     }
 
     /// `dy` (N, 2H) → dx (N, D). Adds to `grads`.
+    ///
+    /// # Panics
+    /// If `dy` is not (N, 2H).
     pub fn backward(&self, cache: Cache<F>, dy: &Array2<F>, grads: &mut Self) -> Array2<F> {
         let n_hidden = self.forward.n_hidden();
         let (dh_there, dh_back) = dy.view().split_at(Axis(1), n_hidden); // (1')

@@ -87,6 +87,9 @@ impl<F: Real> CharCnn<F> {
     }
 
     /// `dy` (U, M). Adds to `grads`; what is below are characters, so nothing is handed on.
+    ///
+    /// # Panics
+    /// If `dy` is not shaped like y.
     pub fn backward(&self, words: &Spellings, cache: Cache<F>, dy: &Array2<F>, grads: &mut Self) {
         let Cache { x, first, y } = cache;
         assert_eq!(dy.dim(), y.dim(), "dy is shaped like y");

@@ -84,6 +84,9 @@ impl<F: Real> CharLstm<F> {
     }
 
     /// `dy` (U, 2H). Adds to `grads`; what is below are characters, so nothing is handed on.
+    ///
+    /// # Panics
+    /// If `dy` is not shaped like y.
     pub fn backward(&self, cache: Cache<F>, dy: &Array2<F>, grads: &mut Self) {
         let Cache { chars, packing, lstm } = cache;
         assert_eq!(dy.dim(), (packing.sentences(), self.n_out()), "dy is shaped like y");

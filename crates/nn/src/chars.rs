@@ -65,6 +65,9 @@ pub fn tokens_of_words<F: Real>(y: &Array2<F>, word_of: &[u32]) -> Array2<F> {
 }
 
 /// (1'): `dx` (N, D) → dy (U, D).
+///
+/// # Panics
+/// If there is not one word a row of `dx`, or a word is not below `n_words`.
 pub fn words_of_tokens<F: Real>(dx: &Array2<F>, word_of: &[u32], n_words: usize) -> Array2<F> {
     assert_eq!(dx.nrows(), word_of.len(), "dx has a row a token");
     let mut dy = Array2::zeros((n_words, dx.ncols()));

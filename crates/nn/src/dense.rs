@@ -39,12 +39,18 @@ impl<F: Real> Dense<F> {
     }
 
     /// `x` (N, D) → y (N, K).
+    ///
+    /// # Panics
+    /// If `x` is not D wide.
     pub fn forward(&self, x: Array2<F>) -> (Array2<F>, Cache<F>) {
         let y = dot_bias(&x, &self.w.t(), &self.b); // (1)
         (y, Cache { x: x.into() })
     }
 
     /// `dy` (N, K) → dx (N, D). Adds to `grads`.
+    ///
+    /// # Panics
+    /// If `dy` is not (N, K).
     pub fn backward(&self, cache: Cache<F>, dy: &Array2<F>, grads: &mut Self) -> Array2<F> {
         add_dot(&mut grads.w, &dy.t(), &*cache.x); // (1')
         add_rows(&mut grads.b, dy);

@@ -103,6 +103,9 @@ fn below(p: f64) -> u32 {
 
 /// (1) and (1'): multiplies the rows of each sentence in `x` (N, D) by its row of `mask` (B, D), or each
 /// row by its own where the mask has one for each (N, D).
+///
+/// # Panics
+/// If the mask has neither a row a sentence nor a row a token, or another width than `x`.
 pub fn apply<F: Real>(x: &mut Array2<F>, mask: &Array2<F>, packing: &Packing) {
     if mask.dim() == x.dim() {
         scale(x.as_slice_mut().expect("row-major"), mask);

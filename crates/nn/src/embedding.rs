@@ -52,6 +52,9 @@ impl<F: Real> Embedding<F> {
     }
 
     /// `dx` (N, D), the gradient of what [`Embedding::forward`] gave for `ids` → the rows to add.
+    ///
+    /// # Panics
+    /// If `dx` has not a row for each id, as wide as the table.
     pub fn backward(&self, ids: &[u32], dx: Array2<F>) -> RowGrads<F> {
         assert_eq!(dx.dim(), (ids.len(), self.table.ncols()), "dx is shaped like x");
         RowGrads { ids: ids.to_vec(), rows: dx } // (1'), summed by `add_to` or by the optimiser
@@ -66,6 +69,14 @@ impl<F: Real> RowGrads<F> {
     }
 
     /// The sum of (1') written out: adds each row to its rows of `d_table` (V, D), in order.
+    ///
+    /// ```
+    /// let table = nn::embedding::Embedding { table: ndarray::Array2::<f64>::zeros((3, 1)) };
+    /// let grads = table.backward(&[2, 0, 2], ndarray::array![[1.0], [2.0], [4.0]]);
+    /// let mut d_table = ndarray::Array2::zeros((3, 1));
+    /// grads.add_to(&mut d_table);
+    /// assert_eq!(d_table, ndarray::array![[2.0], [0.0], [5.0]]);
+    /// ```
     pub fn add_to(&self, d_table: &mut Array2<F>) {
         for (i, &id) in self.ids.iter().enumerate() {
             let mut to = d_table.row_mut(id as usize);

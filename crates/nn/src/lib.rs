@@ -35,6 +35,7 @@ pub mod sum_embedding;
 pub mod tagger;
 #[cfg(test)]
 mod testing;
+pub mod trace;
 pub mod vectors;
 pub mod wide;
 

@@ -70,13 +70,13 @@ impl<F> Default for Masks<F> {
 #[derive(Debug)]
 pub struct Cache<F> {
     packing: Packing,
-    direction: Direction,
+    pub(crate) direction: Direction,
     masks: Masks<F>,
-    x: Lent<F>,      // (N, D)  x̂, for dW_ih
-    h_prev: Lent<F>, // (N, H)  ĥ, for dW_hh
-    gates: Lent<F>,  // (N, 4H) i f g o
-    c: Lent<F>,      // (N, H)  for df of the next step
-    tanh_c: Lent<F>, // (N, H)
+    x: Lent<F>,                 // (N, D)  x̂, for dW_ih
+    h_prev: Lent<F>,            // (N, H)  ĥ, for dW_hh
+    pub(crate) gates: Lent<F>,  // (N, 4H) i f g o
+    pub(crate) c: Lent<F>,      // (N, H)  for df of the next step
+    pub(crate) tanh_c: Lent<F>, // (N, H)
 }
 
 impl<F: Real> Lstm<F> {
@@ -102,6 +102,18 @@ impl<F: Real> Lstm<F> {
     }
 
     /// `x` (N, D) → h (N, H), both laid out by `packing`.
+    ///
+    /// ```
+    /// use nn::{Direction, Packing, lstm::{Lstm, Masks}};
+    /// let layer = Lstm::<f32>::new(4, 8, 1, 0);
+    /// let packing = Packing::new(vec![3, 1]); // two sentences, four tokens
+    /// let x = ndarray::Array2::zeros((4, 4));
+    /// let (h, _) = layer.forward(x, &packing, Direction::Forward, Masks::default());
+    /// assert_eq!(h.dim(), (4, 8));
+    /// ```
+    ///
+    /// # Panics
+    /// If `x` is not (N, D), or a mask does not fit it.
     pub fn forward(
         &self,
         mut x: Array2<F>,
@@ -157,6 +169,9 @@ impl<F: Real> Lstm<F> {
     }
 
     /// `dy` (N, H), the gradient of the output → dx (N, D). Adds to `grads`.
+    ///
+    /// # Panics
+    /// If `dy` is not (N, H).
     pub fn backward(&self, cache: Cache<F>, dy: ArrayView2<'_, F>, grads: &mut Self) -> Array2<F> {
         let Cache { packing, direction, masks, x, h_prev, mut gates, c, tanh_c } = cache;
         let shape = (packing.sentences(), self.n_hidden());

@@ -27,6 +27,12 @@ pub struct Packing {
 impl Packing {
     /// The layout of sentences with these lengths.
     ///
+    /// ```
+    /// let packing = nn::Packing::new(vec![3, 2, 2]);
+    /// assert_eq!((packing.sentences(), packing.steps(), packing.rows()), (3, 3, 7));
+    /// assert_eq!(packing.step(1), 3..6);
+    /// ```
+    ///
     /// # Panics
     /// If the lengths do not fall, or one is 0.
     pub fn new(lengths: Vec<usize>) -> Self {
@@ -113,6 +119,13 @@ impl Direction {
     /// The steps in the order of the walk. Walking forward, all sentences start at step 0 and the
     /// short ones drop out; walking backward, each starts at its own last token and joins the
     /// longer ones that are already running.
+    ///
+    /// ```
+    /// use nn::{Direction, Packing};
+    /// let packing = Packing::new(vec![2, 1]); // row 0: first words, rows 0 and 1; second word: row 2
+    /// let walk: Vec<_> = Direction::Backward.walk(&packing).map(|s| (s.rows, s.prev)).collect();
+    /// assert_eq!(walk, [(2..3, 0..0), (0..2, 2..3)]);
+    /// ```
     pub fn walk(self, packing: &Packing) -> impl DoubleEndedIterator<Item = Step> + '_ {
         let steps = packing.steps();
         (0..steps).map(move |k| {

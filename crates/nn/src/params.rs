@@ -68,6 +68,19 @@ pub fn within<T>(part: &str, mut tensors: Vec<(String, T)>) -> Vec<(String, T)> 
 }
 
 /// Implements [`Params`] for a struct `Name<F>` whose fields are all arrays.
+///
+/// ```
+/// use nn::Params;
+///
+/// #[derive(Clone)]
+/// struct Scale<F> {
+///     by: ndarray::Array1<F>,
+/// }
+/// nn::params!(Scale { by });
+///
+/// let layer = Scale { by: ndarray::array![1.0f32, 2.0] };
+/// assert_eq!((layer.count(), &layer.tensors()[0].0[..]), (2, "by"));
+/// ```
 #[macro_export]
 macro_rules! params {
     ($layer:ident { $($field:ident),+ }) => {

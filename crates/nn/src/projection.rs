@@ -40,12 +40,18 @@ impl<F: Real> Projection<F> {
     }
 
     /// Adds what `v` (N, P) becomes to `x` (N, D).
+    ///
+    /// # Panics
+    /// If `v` is not (N, P) or `x` not (N, D).
     pub fn forward(&self, v: Array2<F>, x: &mut Array2<F>) -> Cache<F> {
         add_dot(x, &v, &self.w.t()); // (1)
         Cache { v }
     }
 
     /// `dx` (N, D). Adds to `grads`.
+    ///
+    /// # Panics
+    /// If `dx` is not (N, D).
     pub fn backward(&self, cache: Cache<F>, dx: &Array2<F>, grads: &mut Self) {
         add_dot(&mut grads.w, &dx.t(), &cache.v); // (1')
     }

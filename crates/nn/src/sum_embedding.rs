@@ -50,6 +50,9 @@ impl<F: Real> SumEmbedding<F> {
     }
 
     /// The same tables, all 0.
+    ///
+    /// # Panics
+    /// If there is no table.
     pub fn zeros(tables: &[(&str, usize)], n_out: usize) -> Self {
         assert!(!tables.is_empty(), "there is at least one table");
         let mut starts = vec![0];
@@ -93,6 +96,9 @@ impl<F: Real> SumEmbedding<F> {
     }
 
     /// `dx` (N, D) → what to add to the rows of `self.rows`, T of them for each row of dx.
+    ///
+    /// # Panics
+    /// If `dx` has not a row for each token, as wide as the tables.
     pub fn backward(&self, cache: Cache, dx: Array2<F>) -> RowGrads<F> {
         let shape = (cache.ids.len() / self.tables(), self.rows.ncols());
         assert_eq!(dx.dim(), shape, "dx is shaped like x");

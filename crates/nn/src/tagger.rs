@@ -36,6 +36,7 @@ use crate::packing::{Direction, Packing};
 use crate::params::{Params, within};
 use crate::projection::{self, Projection};
 use crate::sum_embedding::{self, SumEmbedding};
+use crate::trace::Walk;
 use crate::vectors::Vectors;
 use crate::wide::{Wide, kept_tokens};
 use crate::{keras_relu, softmax};
@@ -65,6 +66,10 @@ pub struct Spec {
     pub head: Head,
     /// Which tags may follow each other; decoding keeps to it. None: each token by itself.
     pub rules: Option<Allowed>,
+    /// Taggers whose scores are averaged, M; one that is alone is 1.
+    pub members: usize,
+    /// (K) what the loss of a softmax weighs each tag with; None: all alike. Only training reads it.
+    pub tag_weights: Option<Vec<f64>>,
 }
 
 /// The pretrained vectors of a [`Spec`].
@@ -173,6 +178,8 @@ impl Spec {
             tags,
             head,
             rules: None,
+            members: 1,
+            tag_weights: None,
         }
     }
 
@@ -190,8 +197,12 @@ impl Spec {
     }
 
     /// Whether layer `l` of the encoder adds its input to its output.
-    fn adds_input(&self, l: usize) -> bool {
+    pub fn adds_input(&self, l: usize) -> bool {
         self.residual && l > 0 && self.encoder[l - 1].n_out() == self.encoder[l].n_out()
+    }
+
+    fn named_tables(&self) -> Vec<(&str, usize)> {
+        self.tables.iter().map(|(name, rows)| (&name[..], *rows)).collect()
     }
 
     /// Width of what the encoder reads, D + M.
@@ -280,6 +291,9 @@ pub struct Tagger<F> {
     pub wide: Option<Wide<F>>,
     /// The rest.
     pub network: Network<F>,
+    /// (M − 1) the other members, of the same shape, that were trained by themselves: see
+    /// [`Tagger::scores`].
+    pub others: Vec<Tagger<F>>,
 }
 
 /// The gradients of the tables, unsummed.
@@ -305,13 +319,38 @@ pub struct Cache<F> {
     wide: Option<(Vec<u32>, Option<Vec<bool>>)>,
 }
 
+impl<F: Real> Cache<F> {
+    /// What every LSTM of the encoder did, from the words up.
+    pub fn walks(&self) -> Vec<Walk<F>> {
+        let layers = self.layers.iter().enumerate();
+        let walks = layers.map(|(l, cache)| match cache {
+            LayerCache::Lstm(cache) => vec![Walk::new(format!("encoder.{l}"), cache)],
+            LayerCache::BiLstm(cache) => vec![
+                Walk::new(format!("encoder.{l}.forward"), &cache.forward),
+                Walk::new(format!("encoder.{l}.backward"), &cache.backward),
+            ],
+        });
+        walks.flatten().collect()
+    }
+}
+
 impl<F: Real> Tagger<F> {
     /// Initial weights: tables uniform in ±0.05 as Keras's `Embedding`, wide part and transitions 0, the
     /// rest as their layers say. All follow from `seed`. Pretrained vectors are zeros until
     /// [`Tagger::set_vectors`].
     pub fn new(spec: Spec, seed: u64) -> Self {
-        let tables: Vec<(&str, usize)> = spec.tables.iter().map(|(n, v)| (&n[..], *v)).collect();
-        let words = SumEmbedding::new(&tables, spec.embedding, seed, 0);
+        let words = SumEmbedding::new(&spec.named_tables(), spec.embedding, seed, 0);
+        Self::with_words(spec, words, seed)
+    }
+
+    /// The same shapes, to be filled from a file: millions of random numbers are spared, those of the
+    /// tables.
+    pub fn unfilled(spec: Spec) -> Self {
+        let words = SumEmbedding::zeros(&spec.named_tables(), spec.embedding);
+        Self::with_words(spec, words, 0)
+    }
+
+    fn with_words(spec: Spec, words: SumEmbedding<F>, seed: u64) -> Self {
         let mut n_in = spec.n_input();
         let mut encoder = Vec::new();
         for (l, layer) in spec.encoder.iter().enumerate() {
@@ -334,7 +373,10 @@ impl<F: Real> Tagger<F> {
         let wide = spec.wide.map(|w| Wide::new(w.rows, spec.tags));
         let zeros = |v: VectorSpec| Vectors::new(Array2::zeros((v.rows, v.columns)), v.tuned);
         let vectors = spec.vectors.map(zeros);
-        Self { spec, words, vectors, wide, network }
+        let alone = Spec { members: 1, ..spec.clone() };
+        let others = (1..spec.members as u64).map(|k| Tagger::new(alone.clone(), seed + k));
+        let others = others.collect();
+        Self { spec, words, vectors, wide, network, others }
     }
 
     /// Puts pretrained vectors into their place: `table` (V, P).
@@ -345,6 +387,37 @@ impl<F: Real> Tagger<F> {
         let spec = self.spec.vectors.expect("a network with pretrained vectors");
         assert_eq!(table.dim(), (spec.rows, spec.columns), "a table as the network was made for");
         self.vectors = Some(Vectors::new(table, spec.tuned));
+        self.others.iter_mut().for_each(|member| member.vectors = self.vectors.clone());
+    }
+
+    /// One tagger of several of the same shape. They do not see each other in training: `forward`,
+    /// `backward` and `loss` are those of the first.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn of_members(mut members: Vec<Tagger<F>>) -> Self {
+        let others = members.split_off(1);
+        let first = members.pop().expect("at least one member");
+        let spec = Spec { members: 1 + others.len(), ..first.spec };
+        let mut all = Self { spec, others, ..first };
+        if let Some(Vectors::Frozen(_)) = &all.vectors {
+            // One table for all.
+            all.others.iter_mut().for_each(|member| member.vectors = all.vectors.clone());
+        }
+        all
+    }
+
+    /// Tokens → scores (N, K) to tag by, without dropout: the mean of all members' scores. Since a path's score is a
+    /// sum, the best path by the mean is the best by the mean of the members' scores of whole paths.
+    pub fn scores(&self, input: Input) -> Array2<F> {
+        if self.others.is_empty() {
+            return self.forward(input, None).0;
+        }
+        let (mut sum, _) = self.forward(input.clone(), None);
+        for member in &self.others {
+            sum += &member.forward(input.clone(), None).0;
+        }
+        sum / F::of(self.spec.members as f64)
     }
 
     /// Tokens → scores (N, K). With `noise`, dropout is on.
@@ -448,19 +521,32 @@ impl<F: Real> Tagger<F> {
                 crf.loss(scores, tags, packing, &rules, weight, grads)
             }
             (None, Head::KerasRelu) => keras_relu::cross_entropy(scores, tags, weight),
-            (None, _) => softmax::cross_entropy(scores, tags, weight),
+            (None, _) => {
+                let of = |weights: &Vec<f64>| weights.iter().map(|&c| F::of(c)).collect::<Vec<_>>();
+                let tag_weights = self.spec.tag_weights.as_ref().map(of);
+                softmax::cross_entropy(scores, tags, tag_weights.as_deref(), weight)
+            }
         }
     }
 
     /// What decides on the tags of a sentence together, made once for many calls of
     /// [`Tagger::decode`]. None: each token decides by itself.
     pub fn chain(&self) -> Option<Chain> {
-        match (&self.network.crf, &self.spec.rules) {
+        match (self.mean_crf(), &self.spec.rules) {
             (Some(crf), Some(rules)) => Some(crf.chain(rules)),
             (Some(crf), None) => Some(crf.chain(&Allowed::all(self.spec.tags))),
             (None, Some(rules)) => Some(rules.chain()),
             (None, None) => None,
         }
+    }
+
+    /// The mean of all members' transitions.
+    fn mean_crf(&self) -> Option<Crf<F>> {
+        let mut mean = self.network.crf.clone()?;
+        self.others.iter().filter_map(|m| m.network.crf.as_ref()).for_each(|crf| mean.add(crf));
+        let share = F::one() / F::of(self.spec.members as f64);
+        mean.slices_mut().into_iter().flatten().for_each(|w| *w *= share);
+        Some(mean)
     }
 
     /// The best tags of `scores`: along the best path of `chain`, or of each row by itself; of equal
@@ -707,6 +793,9 @@ impl<F: Real> Params<F> for Tagger<F> {
             all.extend(within("wide", wide.tensors()));
         }
         all.extend(self.network.tensors());
+        for (k, member) in self.others.iter().enumerate() {
+            all.extend(within(&format!("member.{}", k + 1), member.tensors()));
+        }
         all
     }
 
@@ -719,6 +808,9 @@ impl<F: Real> Params<F> for Tagger<F> {
             all.extend(within("wide", wide.tensors_mut()));
         }
         all.extend(self.network.tensors_mut());
+        for (k, member) in self.others.iter_mut().enumerate() {
+            all.extend(within(&format!("member.{}", k + 1), member.tensors_mut()));
+        }
         all
     }
 }
@@ -851,6 +943,34 @@ mod tests {
                 check(full(CharKind::Lstm), noise, lengths, 2 + 1 + 1 + 7 + 6 + 2 + 3);
             }
         }
+    }
+
+    #[test]
+    fn several_members_tag_by_the_mean_of_their_scores_and_transitions() {
+        let packing = Packing::new(vec![3, 1]);
+        let input = input(&full(CharKind::Cnn), &packing);
+        let members: Vec<_> = [0, 1, 2]
+            .map(|k| {
+                let mut member = tagger(full(CharKind::Cnn));
+                member.slices_mut().into_iter().flatten().for_each(|w| *w *= 1.0 + 0.1 * k as f64);
+                member
+            })
+            .into();
+        let each = members.iter().map(|m| m.forward(input.clone(), None).0);
+        let mean = each.reduce(|a, b| a + b).unwrap() / 3.0;
+        let transition =
+            members.iter().map(|m| m.network.crf.as_ref().unwrap().transitions[[1, 3]]);
+        let transition: f64 = transition.sum::<f64>() / 3.0;
+        let names = members[0].tensors().len();
+        let all = Tagger::of_members(members);
+        approx::assert_abs_diff_eq!(all.scores(input), mean, epsilon = 1e-12);
+        let crf = all.mean_crf().unwrap();
+        assert!((crf.transitions[[1, 3]] - transition).abs() < 1e-12);
+        assert_eq!(all.tensors().len(), 3 * names);
+        assert_eq!(all.tensors()[names].0, "member.1.words.table");
+        // One drawn as three has tensors of the same names.
+        let drawn = Tagger::<f64>::new(all.spec.clone(), 1);
+        assert!(drawn.tensors().iter().zip(all.tensors()).all(|(a, b)| a.0 == b.0));
     }
 
     #[test]

@@ -77,6 +77,9 @@ impl<F: Real> Wide<F> {
 
     /// `ds` (N, K) → what to add to the rows of the table; nothing for tokens that were left out.
     /// `ids` and `kept` as they were in [`Wide::forward`].
+    ///
+    /// # Panics
+    /// If `ds` is not (N, K), or `ids` and `kept` are not those of N tokens.
     pub fn backward(&self, ids: &[u32], kept: Option<&[bool]>, ds: &Array2<F>) -> RowGrads<F> {
         assert_eq!(ds.ncols(), self.table.ncols(), "ds is shaped like the scores");
         let features = per_token(ids, kept, ds.nrows());

@@ -11,6 +11,16 @@
 //! ```
 //!
 //! Both are w ← w − a m / (b √v + ε), with a and b per step: see [`AdamSettings::rates`].
+//!
+//! ```
+//! use optim::{Adam, AdamKind, AdamSettings};
+//! let mut layer = nn::dense::Dense::<f32>::new(3, 2, 1, 0);
+//! let (before, grads) = (layer.w[[0, 0]], layer.clone());
+//! let rates = AdamSettings::new(AdamKind::PyTorch).rates(1, 0.01, 1.0);
+//! Adam::new(&layer).update(&mut layer, &grads, &rates);
+//! // The first step is of the size of the rate, whatever the gradient's.
+//! assert!(((before - layer.w[[0, 0]]).abs() - 0.01).abs() < 1e-6);
+//! ```
 
 use nn::Params;
 use rayon::prelude::*;

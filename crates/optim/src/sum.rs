@@ -25,6 +25,12 @@ pub fn squared_norm<F: Real>(grads: &impl Params<F>) -> f64 {
 
 /// What to multiply a gradient of this squared norm with so that its norm is at most `max_norm`
 /// (Pascanu, Mikolov, Bengio 2013; with PyTorch's 1e-6 below the line). `max_norm` 0 never clips.
+///
+/// ```
+/// let factor = optim::sum::clip_factor(16.0, 1.0); // a gradient of length 4
+/// assert!((factor - 0.25f64).abs() < 1e-6);
+/// assert_eq!(optim::sum::clip_factor(0.25, 1.0), 1.0);
+/// ```
 pub fn clip_factor(squared_norm: f64, max_norm: f64) -> f64 {
     if max_norm > 0.0 { (max_norm / (squared_norm.sqrt() + 1e-6)).min(1.0) } else { 1.0 }
 }

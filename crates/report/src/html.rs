@@ -63,7 +63,7 @@ fn push_mark(out: &mut String, inside: &str, entity: &Entity) {
 }
 
 /// The style sheet of [`entities_fragment`]: the colours of the labels, for light pages and, by
-/// `prefers-color-scheme`, for dark ones.
+/// `prefers-color-scheme`, for dark ones; paper is light.
 ///
 /// Other parts of a page may use its colours `--ink` (text) and `--paper` (background), and
 /// `class="entity-label eN"` as [`label`] writes it.
@@ -82,7 +82,7 @@ pub fn style() -> String {
     push(
         &mut out,
         format_args!(
-            "@media (prefers-color-scheme:dark){{\n:root{{--ink:{dark_ink};--paper:{dark_paper};\
+            "@media screen and (prefers-color-scheme:dark){{\n:root{{--ink:{dark_ink};--paper:{dark_paper};\
              --label-ink:{DARK_LABEL_TEXT}}}\n"
         ),
     );
@@ -96,6 +96,11 @@ fn push_colours(out: &mut String, colours: impl Iterator<Item = [&'static str; 2
     for (i, [tint, label]) in colours.enumerate() {
         push(out, format_args!(".e{i}{{--tint:{tint};--label:{label}}}\n"));
     }
+}
+
+/// The number N of a label's colour: its class is `eN`.
+pub fn colour(label: &str) -> usize {
+    colour_of(label)
 }
 
 /// A label by itself, in its colour: for legends and tables.

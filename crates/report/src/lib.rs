@@ -5,6 +5,7 @@
 //!                ├─► html       a page, or the piece of one
 //!                └─► jsonl      one line of JSON
 //! words, tags    ──► conll      one token a line
+//! a run, or two  ──► page       report.html
 //! ```
 //!
 //! All functions return a `String` and write nothing: where it goes, and whether the terminal shows
@@ -14,9 +15,11 @@
 pub mod conll;
 pub mod conlleval;
 mod entity;
+pub mod explain;
 pub mod html;
 pub mod human;
 pub mod jsonl;
+pub mod page;
 mod palette;
 pub mod table;
 pub mod terminal;

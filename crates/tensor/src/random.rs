@@ -43,6 +43,13 @@ pub struct Stream {
 
 impl Stream {
     /// The stream of `purpose`, `a` and `b` under `seed`. It holds 2³⁴ numbers of 32 bits.
+    ///
+    /// ```
+    /// use tensor::random::{Purpose, Stream};
+    /// let draw = |epoch| Stream::new(1, Purpose::Order, epoch, 0).unit();
+    /// assert_eq!(draw(3), draw(3)); // whatever was drawn before
+    /// assert_ne!(draw(3), draw(4));
+    /// ```
     pub fn new(seed: u64, purpose: Purpose, a: u32, b: u32) -> Self {
         Self::numbered(seed, purpose, 0, a, b)
     }

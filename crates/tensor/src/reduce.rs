@@ -5,6 +5,10 @@ use ndarray::{Array1, ArrayBase, Data, Ix2};
 use crate::{Real, vectorised};
 
 /// log Σ eˣ, shifted by the largest x so that nothing overflows. −∞ for no values at all.
+///
+/// ```
+/// assert_eq!(tensor::log_sum_exp(&[1000.0, 1000.0]), 1000.0 + 2f64.ln());
+/// ```
 pub fn log_sum_exp<F: Real>(x: &[F]) -> F {
     let top = largest(x);
     if top == F::neg_infinity() {

@@ -8,6 +8,7 @@ use nn::Packing;
 use nn::tagger::Input;
 use tensor::random::{Purpose, Stream};
 
+use crate::config::Config;
 use crate::dataset::Dataset;
 
 /// Sentences packed side by side, ready for the network.
@@ -26,15 +27,10 @@ const SHARD_ROWS: usize = 512;
 /// The batches of an epoch, each a list of sentence numbers.
 ///
 /// Sentences are shuffled, then sorted by length within pools of `bucket` batches (0: all; 1: not at all),
-/// since a batch of equal lengths needs fewer, fuller steps; cut, and the batches shuffled. The order depends on `seed` and
-/// `epoch` only.
-pub fn epoch(
-    dataset: &Dataset,
-    batch: usize,
-    bucket: usize,
-    seed: u64,
-    epoch: u32,
-) -> Vec<Vec<u32>> {
+/// since a batch of equal lengths needs fewer, fuller steps; cut, and the batches shuffled. `accumulate` of them
+/// are one then: shards, not batches, are what memory must hold. The order depends on `seed` and `epoch` only.
+pub fn epoch(dataset: &Dataset, config: &Config, epoch: u32) -> Vec<Vec<u32>> {
+    let Config { batch, accumulate, bucket, seed, .. } = *config;
     let mut stream = Stream::new(seed, Purpose::Order, epoch, 0);
     let mut order = dataset.split.train.clone();
     stream.shuffle(&mut order);
@@ -48,7 +44,10 @@ pub fn epoch(
     if bucket != 1 {
         stream.shuffle(&mut batches);
     }
-    batches
+    match accumulate {
+        1 => batches,
+        n => batches.chunks(n).map(<[_]>::concat).collect(),
+    }
 }
 
 /// Deals `sentences` into shards of about equal size: longest first, each to the next shard, there and

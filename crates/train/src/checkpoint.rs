@@ -7,8 +7,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 use nn::Params;
 use serde::{Deserialize, Serialize};
 
-use crate::files::write_atomically;
-use crate::model::{FORMAT, map_file, named_tensors, open, read_tensors, serialize};
+use crate::model::{FORMAT, Named, map_file, named_tensors, open, read_tensors, write};
 use crate::trainer::{EpochRecord, Position, Trainer};
 
 #[derive(Serialize, Deserialize)]
@@ -41,7 +40,7 @@ impl Trainer {
     ///
     /// # Errors
     /// E042 if the file cannot be written.
-    pub fn save_checkpoint(&mut self, path: &Path) -> Result<()> {
+    pub fn save_checkpoint(&self, path: &Path) -> Result<()> {
         let meta = Meta {
             format: FORMAT,
             config: self.identity(),
@@ -53,14 +52,22 @@ impl Trainer {
         let mut tensors = named_tensors("w.", &self.tagger);
         tensors.extend(named_tensors("m.", &self.adam.m));
         tensors.extend(named_tensors("v.", &self.adam.v));
-        for (prefix, table) in self.moments() {
-            tensors.extend(named_tensors(prefix, &table));
+        let tables = [
+            ("words", Some(&self.words)),
+            ("wide", self.wide.as_ref()),
+            ("vectors", self.vectors.as_ref()),
+        ];
+        for (name, table) in tables {
+            if let Some(crate::trainer::Table { adam, .. }) = table {
+                tensors.push((format!("m.{name}"), Named::new(adam.m.view().into_dyn())));
+                tensors.push((format!("v.{name}"), Named::new(adam.v.view().into_dyn())));
+            }
         }
         if let Some(average) = &self.average {
             tensors.extend(named_tensors("a.", average));
         }
         let meta = serde_json::to_string(&meta).expect("plain values");
-        write_atomically(path, &serialize(tensors, meta))
+        write(path, tensors, meta)
     }
 
     /// Takes up a run where [`Trainer::save_checkpoint`] left it.

@@ -23,7 +23,7 @@ pub const CODES: &[(&str, &str)] = &[
          trains on the processor then.",
     ),
     (
-        "E061",
+        "E063",
         "The GPU failed in the middle of a run, or its memory is used up; a smaller --batch needs less.",
     ),
     (
@@ -34,5 +34,10 @@ pub const CODES: &[(&str, &str)] = &[
         "E060",
         "predictions.jsonl.gz of a run is damaged, or was written by another version. A run that is trained \
          again writes it anew.",
+    ),
+    (
+        "E061",
+        "A folder that holds no finished run of this version. A run is what `longhand train -o RUN` leaves; an \
+         interrupted one is finished with `--resume`.",
     ),
 ];

@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use crate::lexicon::WordCode;
 
 /// Names of the presets and their texts; the first is the default.
-pub const PRESETS: [(&str, &str); 3] = [
+pub const PRESETS: [(&str, &str); 4] = [
     ("fast", include_str!("../presets/fast.toml")),
+    ("accurate", include_str!("../presets/accurate.toml")),
     ("repaired", include_str!("../presets/repaired.toml")),
     ("tutorial", include_str!("../presets/tutorial.toml")),
 ];
@@ -58,8 +59,13 @@ pub struct Config {
     pub head: HeadName,
     pub rules: bool,
     pub inside: InsideName,
+    pub decode: Decode,
+    pub members: usize,
     pub epochs: u32,
+    pub min_steps: usize,
     pub batch: usize,
+    pub accumulate: usize,
+    pub class_weights: ClassWeights,
     pub bucket: usize,
     pub adam: AdamName,
     pub learning_rate: f64,
@@ -69,6 +75,7 @@ pub struct Config {
     pub lazy_rows: bool,
     pub warmup: f64,
     pub schedule: ScheduleName,
+    pub plateau: u32,
     pub clip: f64,
     pub weight_decay: f64,
     pub average: f64,
@@ -109,8 +116,16 @@ names!(
     InsideName { Same, Iob2, Iobes, Bilou }
 );
 names!(
+    /// Which tags are given: those of the best path, or of the entities that are more likely than not.
+    Decode { Best, Likely }
+);
+names!(
     /// See [`Shape`].
-    ScheduleName { Constant, Linear, Cosine }
+    ScheduleName { Constant, Linear, Cosine, OneCycle, Plateau }
+);
+names!(
+    /// What the softmax's loss weighs a tag with: nothing, or the inverse of how often training has it.
+    ClassWeights { None, Balanced }
 );
 names!(
     /// Which epoch's model is kept.
@@ -129,6 +144,26 @@ pub enum AdamName {
 /// No size may be larger: what is meant as a width is no bigger, and sums of sizes do not overflow.
 const MOST: usize = 1 << 20;
 
+/// `min-steps` makes batches no smaller.
+pub const SMALLEST_BATCH: usize = 8;
+
+/// `min-steps` makes no more epochs.
+pub const MOST_EPOCHS: u32 = 30;
+
+/// Keys that came after the first models, with the values under which nothing is other than it was.
+const NEUTRAL: &str = r#"
+    residual = false
+    vectors = ""
+    vectors-train = "frozen"
+    vectors-keep = 50000
+    decode = "best"
+    members = 1
+    min-steps = 0
+    accumulate = 1
+    class-weights = "none"
+    plateau = 1
+"#;
+
 /// A value that a flag gives: key and text.
 pub type Flag = (String, String);
 
@@ -146,12 +181,16 @@ impl Config {
         let named = |t: &toml::Table| Some(t.get("preset")?.as_str()?.to_owned());
         let preset = preset.map(str::to_owned).or_else(|| written.as_ref().and_then(named));
         let mut table = preset_table(preset.as_deref().unwrap_or(PRESETS[0].0))?;
+        if let Some(written) = &written {
+            exact_length(&mut table, |key| written.contains_key(key));
+        }
         for (key, value) in written.into_iter().flatten().filter(|(key, _)| key != "preset") {
             let (path, text) = file.expect("a table was read from it");
             let line = line_of(text, &key);
             known_key(&table, &key).map_err(|e| e.at(path, line, None))?;
             table.insert(key, value);
         }
+        exact_length(&mut table, |key| flags.iter().any(|(k, _)| k == key));
         for (key, text) in flags {
             if key == "preset" {
                 return Err(Error::new("E041", "`preset` is not set like other keys")
@@ -189,6 +228,32 @@ impl Config {
     pub fn from_toml(text: &str) -> Result<Self> {
         let table = text.parse().map_err(|e: toml::de::Error| Error::new("E041", e.message()))?;
         Self::from_table(table)
+    }
+
+    /// Reads what [`Config::to_toml`] of this or an older version wrote: a key that was not there then gets the
+    /// value under which all is as it was.
+    ///
+    /// # Errors
+    /// As [`Config::from_toml`].
+    pub fn from_model(text: &str) -> Result<Self> {
+        let table = |text: &str| text.parse::<toml::Table>();
+        let written = table(text).map_err(|e| Error::new("E041", e.message()))?;
+        let mut all = table(NEUTRAL).expect("a text that is tested");
+        all.extend(written);
+        Self::from_table(all)
+    }
+
+    /// Halves `batch` down to [`SMALLEST_BATCH`] and then adds epochs up to [`MOST_EPOCHS`], until so many training
+    /// sentences give `min-steps` steps. Done again, it changes nothing.
+    pub fn reach_min_steps(&mut self, sentences: usize) {
+        let an_epoch = |c: &Self| sentences.div_ceil(c.batch).div_ceil(c.accumulate).max(1);
+        while self.epochs as usize * an_epoch(self) < self.min_steps
+            && self.batch >= 2 * SMALLEST_BATCH
+        {
+            self.batch /= 2;
+        }
+        let epochs = self.min_steps.div_ceil(an_epoch(self)).min(MOST_EPOCHS as usize);
+        self.epochs = self.epochs.max(epochs as u32);
     }
 
     /// All keys and values, as TOML.
@@ -242,7 +307,10 @@ impl Config {
             ("char-embedding", self.char_embedding),
             ("char-features", self.char_features),
             ("batch", self.batch),
+            ("accumulate", self.accumulate),
+            ("plateau", self.plateau as usize),
             ("epochs", self.epochs as usize),
+            ("members", self.members),
         ] {
             if n == 0 {
                 return fail(format!("{key} must be at least 1"));
@@ -265,6 +333,13 @@ impl Config {
             if !(0.0..=top).contains(&v) {
                 return fail(format!("{key} must be between 0 and {top}, not {v}"));
             }
+        }
+        if self.class_weights != ClassWeights::None && self.head != HeadName::Softmax {
+            return fail(
+                "class-weights = \"balanced\" needs head = \"softmax\": a CRF's loss is that of whole sentences, \
+                 and keras-relu is as Keras has it"
+                    .into(),
+            );
         }
         self.shares()?;
         Ok(())
@@ -347,6 +422,8 @@ impl Config {
                 HeadName::Crf => Head::Crf,
             },
             rules: self.rules.then(|| rules(tags)),
+            members: self.members,
+            tag_weights: None,
         })
     }
 
@@ -376,6 +453,8 @@ impl Config {
             ScheduleName::Constant => Shape::Constant,
             ScheduleName::Linear => Shape::Linear,
             ScheduleName::Cosine => Shape::Cosine,
+            ScheduleName::OneCycle => Shape::OneCycle,
+            ScheduleName::Plateau => Shape::Plateau,
         };
         Schedule { warmup: self.warmup, shape }
     }
@@ -436,6 +515,13 @@ fn parse_file(path: &Path, text: &str) -> Result<toml::Table> {
     })
 }
 
+/// Who gives epochs or batch means them: `min-steps` of a lower layer changes them no more.
+fn exact_length(table: &mut toml::Table, gives: impl Fn(&str) -> bool) {
+    if gives("epochs") || gives("batch") {
+        table.insert("min-steps".into(), toml::Value::Integer(0));
+    }
+}
+
 fn known_key(table: &toml::Table, key: &str) -> Result<()> {
     if table.contains_key(key) {
         return Ok(());
@@ -491,6 +577,64 @@ mod tests {
         let c = Config::resolve(Some("repaired"), Some(file), &set).unwrap();
         assert_eq!((c.epochs, c.learning_rate, c.batch), (7, 1.0, 32));
         assert_eq!((c.dropout, c.head), (vec![0.1, 0.3], HeadName::KerasRelu));
+    }
+
+    #[test]
+    fn a_model_of_a_version_without_some_keys_reads_as_it_was_meant() {
+        let whole = Config::preset("repaired").unwrap();
+        let mut table: toml::Table = whole.to_toml().parse().unwrap();
+        for key in toml::Table::keys(&NEUTRAL.parse().unwrap()) {
+            assert!(table.remove(key).is_some(), "{key} is a key");
+        }
+        let old = Config::from_model(&table.to_string()).unwrap();
+        assert_eq!(old, Config { min_steps: 0, ..whole });
+        table.remove("epochs"); // no value of it is neutral
+        assert_eq!(Config::from_model(&table.to_string()).unwrap_err().code, "E041");
+    }
+
+    #[test]
+    fn few_sentences_get_smaller_batches_and_then_more_epochs() {
+        let of = |sentences: usize, set: &[(&str, &str)]| {
+            let all = [&[("epochs", "6"), ("batch", "32"), ("min-steps", "5000")], set].concat();
+            let mut c = Config::resolve(None, None, &flags(&all)).unwrap();
+            c.reach_min_steps(sentences);
+            let once = c.clone();
+            c.reach_min_steps(sentences);
+            assert_eq!(c, once);
+            (c.batch, c.epochs)
+        };
+        assert_eq!(of(32_000, &[]), (32, 6)); // 6,000
+        assert_eq!(of(16_000, &[]), (16, 6));
+        assert_eq!(of(4_400, &[]), (8, 10)); // 3,300 of 6 epochs
+        assert_eq!(of(10, &[]), (8, MOST_EPOCHS));
+        assert_eq!(of(0, &[]), (8, MOST_EPOCHS));
+        assert_eq!(of(4_400, &[("accumulate", "4")]), (8, MOST_EPOCHS));
+        assert_eq!(of(10, &[("min-steps", "0")]), (32, 6));
+        assert_eq!(of(10, &[("epochs", "50"), ("batch", "5")]), (5, 50));
+    }
+
+    #[test]
+    fn who_gives_epochs_or_batch_gets_them() {
+        let steps = |file: Option<&str>, set: &[(&str, &str)]| {
+            let file = file.map(|text| (Path::new("my.toml"), text));
+            Config::resolve(Some("fast"), file, &flags(set)).unwrap().min_steps
+        };
+        let file = Some("epochs = 9\nmin-steps = 7");
+        assert_eq!(steps(file, &[]), 7);
+        assert_eq!(steps(file, &[("learning-rate", "0.1")]), 7);
+        assert_eq!(steps(file, &[("epochs", "6")]), 0);
+        assert_eq!(steps(file, &[("batch", "32")]), 0);
+        assert_eq!(steps(file, &[("batch", "8"), ("min-steps", "99")]), 99);
+    }
+
+    #[test]
+    fn weights_of_classes_are_the_softmaxs() {
+        let set = |head| flags(&[("class-weights", "balanced"), ("head", head)]);
+        assert!(Config::resolve(None, None, &set("softmax")).is_ok());
+        for head in ["crf", "keras-relu"] {
+            let error = Config::resolve(None, None, &set(head)).unwrap_err();
+            assert!(error.message.contains("needs head"), "{error}");
+        }
     }
 
     #[test]

@@ -200,6 +200,19 @@ impl Dataset {
         self.pad_word
     }
 
+    /// Positions of the training part over those of each tag times the number of tags: with these weights,
+    /// all tags that training has weigh the same together. 0 for a tag that it lacks.
+    pub fn balanced_weights(&self) -> Vec<f64> {
+        let mut counts = vec![0usize; self.tags.len()];
+        for &i in &self.split.train {
+            (0..self.positions(i)).for_each(|t| counts[self.tag(i, t) as usize] += 1);
+        }
+        let all = counts.iter().sum::<usize>() as f64;
+        let present = counts.iter().filter(|&&n| n > 0).count() as f64;
+        let weight = |&n: &usize| if n == 0 { 0.0 } else { all / (present * n as f64) };
+        counts.iter().map(weight).collect()
+    }
+
     /// Number of tokens of these sentences.
     pub fn count_tokens(&self, sentences: &[u32]) -> usize {
         sentences.iter().map(|&i| self.tokens(i)).sum()
@@ -261,6 +274,19 @@ mod tests {
         let [bob, saw, ann] = [0, 1, 2].map(|t| d.is_rare(d.words(2)[t]));
         assert!(saw && !ann && !bob);
         assert_eq!((d.positions(1), d.tokens(1)), (2, 2));
+    }
+
+    #[test]
+    fn balanced_weights_make_every_tag_of_training_weigh_the_same() {
+        // Ann saw Paris | Ann slept: B-per 2, O 2, B-geo 1; I-per and I-geo are not there.
+        let d = dataset(&[]);
+        let weights = d.balanced_weights();
+        let weight = |tag: &str| weights[(0..5).find(|&t| d.tags.tag(t) == tag).unwrap() as usize];
+        let all = ["O", "B-per", "B-geo", "I-per", "I-geo"].map(weight);
+        assert_eq!(all, [5.0 / 6.0, 5.0 / 6.0, 5.0 / 3.0, 0.0, 0.0]);
+        // Padding is O.
+        let padded = dataset(&[("pad", "true")]).balanced_weights();
+        assert_eq!(padded[0], 6.0 / 9.0);
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub trait Device {
     /// Before an epoch: takes weights and moments.
     ///
     /// # Errors
-    /// E061 if the device fails, here and below.
+    /// E063 if the device fails, here and below.
     fn push(&mut self, trainer: &Trainer) -> Result<()>;
 
     /// Forward, backward and Adam for a batch.
@@ -74,16 +74,16 @@ pub trait Device {
     fn pull(&mut self, trainer: &mut Trainer) -> Result<()>;
 }
 
+/// A device, if one is to be used, and what to say of why not.
+pub type Found = (Option<Box<dyn Device + Send + Sync>>, Option<String>);
+
 /// The device for a run; none is this processor. With [`Choice::Auto`] and no GPU that can do it, the
 /// second is why not.
 ///
 /// # Errors
-/// E059 if the GPU was asked for and cannot do it, E061 if it fails.
+/// E059 if the GPU was asked for and cannot do it, E063 if it fails.
 #[cfg(feature = "cuda")]
-pub fn open(
-    choice: Choice,
-    trainer: &Trainer,
-) -> Result<(Option<Box<dyn Device + Send + Sync>>, Option<String>)> {
+pub fn open(choice: Choice, trainer: &Trainer) -> Result<Found> {
     if choice == Choice::Cpu {
         return Ok((None, None));
     }
@@ -100,10 +100,7 @@ pub fn open(
 /// # Errors
 /// E059 if the GPU was asked for.
 #[cfg(not(feature = "cuda"))]
-pub fn open(
-    choice: Choice,
-    _: &Trainer,
-) -> Result<(Option<Box<dyn Device + Send + Sync>>, Option<String>)> {
+pub fn open(choice: Choice, _: &Trainer) -> Result<Found> {
     let why = "this build has no CUDA support; rebuild with --features cuda";
     match choice {
         Choice::Cpu => Ok((None, None)),

@@ -160,6 +160,55 @@ impl Reading {
         terms
     }
 
+    /// Tags of the `n` tokens of sentence `r` in which just those entities stand that are more likely than not.
+    /// Two that share a token cannot both be.
+    pub(crate) fn more_likely_than_not(&self, r: usize, n: usize, belief: &Belief<'_>) -> Vec<u32> {
+        let candidates = self.candidates(r, n, belief);
+        let terms: Vec<Vec<Term>> = candidates.iter().map(|e| self.terms(e, n)).collect();
+        let spans: Vec<Span<'_>> = terms.iter().flatten().map(|term| term.span(self)).collect();
+        let mut tags = vec![0; n];
+        if spans.is_empty() {
+            return tags;
+        }
+        let mut probabilities = belief.of_spans(r, &spans).into_iter();
+        for (entity, terms) in candidates.iter().zip(&terms) {
+            let p: f64 = terms.iter().zip(&mut probabilities).map(|(t, p)| t.sign * p).sum();
+            if p > 0.5 {
+                self.write(entity, &mut tags);
+            }
+        }
+        tags
+    }
+
+    /// Every entity whose tokens each have its type with a probability above ½: no other can be more likely
+    /// than not as a whole.
+    fn candidates(&self, r: usize, n: usize, belief: &Belief<'_>) -> Vec<Entity> {
+        let mut candidates = Vec::new();
+        for (kind, ids) in (0..).zip(&self.of_kind) {
+            let likely =
+                |t: usize| ids.iter().map(|&id| belief.of_tag(r, t, id)).sum::<f64>() > 0.5;
+            let likely: Vec<bool> = (0..n).map(likely).collect();
+            for start in 0..n {
+                let run = likely[start..].iter().take_while(|&&likely| likely).count();
+                let ends = start + 1..=start + run;
+                candidates.extend(ends.map(|end| Entity { start, end, kind, probability: 1.0 }));
+            }
+        }
+        candidates.sort_by_key(|e| e.start);
+        candidates
+    }
+
+    /// Writes an entity into `tags` in the scheme's own way; those to its left are there already.
+    fn write(&self, entity: &Entity, tags: &mut [u32]) {
+        let before = entity.start.checked_sub(1).map(|t| self.tags[tags[t] as usize]);
+        let ways = self.ways(entity.kind, entity.end - entity.start);
+        let apart =
+            |way: &&Vec<u32>| before.is_none_or(|b| !carries(b, self.tags[way[0] as usize]));
+        // IOB1 writes B only where I would carry on what is before.
+        let plain = ways.iter().rev().find(apart).expect("one way begins an entity");
+        tags[entity.start..entity.end].copy_from_slice(plain);
+    }
+
     /// The entities of sentence `r`, whose first tokens have the best tags `ids`, with their probabilities.
     pub(crate) fn likely(&self, ids: &[u32], r: usize, belief: &Belief<'_>) -> Vec<Entity> {
         let mut entities = self.entities(ids);
@@ -207,8 +256,13 @@ impl Term {
 
 /// Where the probabilities of a shard's tags come from; see the top of this file.
 pub(crate) enum Belief<'a> {
-    /// All tags of a sentence together.
-    Chain { chain: &'a Chain, scores: &'a Array2<f32>, packing: &'a Packing },
+    /// All tags of a sentence together; the marginals, if they were asked for.
+    Chain {
+        chain: &'a Chain,
+        scores: &'a Array2<f32>,
+        packing: &'a Packing,
+        marginals: Option<Array2<f32>>,
+    },
     /// Each token by itself.
     Tokens { probabilities: Array2<f32>, packing: &'a Packing },
 }
@@ -224,16 +278,43 @@ impl<'a> Belief<'a> {
             (Head::KerasRelu, _) => {
                 Self::Tokens { probabilities: keras_relu::probabilities(scores.clone()), packing }
             }
-            (_, Some(chain)) => Self::Chain { chain, scores, packing },
+            (_, Some(chain)) => Self::Chain { chain, scores, packing, marginals: None },
             (_, None) => {
                 Self::Tokens { probabilities: softmax::probabilities(scores.clone()), packing }
             }
         }
     }
 
+    /// Ready for [`Belief::of_tag`].
+    pub(crate) fn with_marginals(mut self) -> Self {
+        if let Self::Chain { chain, scores, packing, marginals } = &mut self {
+            *marginals = Some(chain.marginals(scores, packing));
+        }
+        self
+    }
+
+    /// The probability of a tag at token `t` of sentence `r`.
+    fn of_tag(&self, r: usize, t: usize, id: u32) -> f64 {
+        let (p, packing) = match self {
+            Self::Chain { marginals, packing, .. } => {
+                (marginals.as_ref().expect("asked for first"), packing)
+            }
+            Self::Tokens { probabilities, packing } => (probabilities, packing),
+        };
+        f64::from(p[[packing.row(r, t), id as usize]])
+    }
+
+    /// P(y_n = j) for each row and tag (N, K).
+    pub(crate) fn of_tokens(&self) -> Array2<f32> {
+        match self {
+            Self::Chain { chain, scores, packing, .. } => chain.marginals(scores, packing),
+            Self::Tokens { probabilities, .. } => probabilities.clone(),
+        }
+    }
+
     fn of_spans(&self, r: usize, spans: &[Span<'_>]) -> Vec<f64> {
         match self {
-            Self::Chain { chain, scores, packing } => {
+            Self::Chain { chain, scores, packing, .. } => {
                 chain.span_probabilities(scores, packing, r, spans)
             }
             Self::Tokens { probabilities, packing } => {
@@ -336,6 +417,33 @@ mod tests {
                     let p: f64 = terms.iter().zip(p).map(|(t, p)| t.sign * p).sum();
                     let want = by_paths(&tags, &reading, &s, &entity);
                     prop_assert!((p - want).abs() < 1e-6, "{scheme}: {p}, not {want}");
+                }
+            }
+        }
+
+        #[test]
+        fn just_the_entities_that_are_more_likely_than_not_are_written_in_every_scheme(
+            seed in prop::collection::vec(any::<i8>(), 40),
+        ) {
+            let n = 3;
+            for scheme in Scheme::ALL {
+                let tags = tag_set(scheme);
+                let s = scores(n, tags.len(), &seed) * 3.0;
+                let packing = Packing::new(vec![n]);
+                let chain = rules(&tags).chain();
+                let network = tagger(&tags, Head::Softmax);
+                let reading = Reading::new(&tags, true);
+                let belief = Belief::new(&network, Some(&chain), &s, &packing).with_marginals();
+                let ids = reading.more_likely_than_not(0, n, &belief);
+                prop_assert!(is_legal(&tags, &ids), "{scheme}: {ids:?}");
+                let found = reading.entities(&ids);
+                for start in 0..n {
+                    for (end, kind) in (start + 1..=n).flat_map(|end| [(end, 0), (end, 1)]) {
+                        let entity = Entity { start, end, kind, probability: 1.0 };
+                        let p = by_paths(&tags, &reading, &s, &entity);
+                        let said = found.contains(&entity);
+                        prop_assert!(said == (p > 0.5) || (p - 0.5).abs() < 1e-6, "{scheme} {p}");
+                    }
                 }
             }
         }

@@ -1,10 +1,11 @@
 //! Files that are whole or not there at all.
 
-use std::fs;
-use std::io::Write;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use data::{Error, Result};
+use tempfile::NamedTempFile;
 
 /// Writes `bytes` under a temporary name in the same folder, syncs, and renames: a reader sees the old
 /// file or the new one, never a part.
@@ -12,25 +13,83 @@ use data::{Error, Result};
 /// # Errors
 /// E042 with the system's reason; the old file is then unchanged.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let fail = |e: std::io::Error| {
-        Error::new("E042", format!("cannot write {}: {e}", path.display())).at(path, None, None)
-    };
-    // A link stays a link, and a device or a pipe is written to, not replaced.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if fs::metadata(&target).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
-        return fs::write(&target, bytes).map_err(fail);
+    let mut file = Pending::new(path)?;
+    file.write_all(bytes).map_err(|e| cannot_write(path, &e))?;
+    file.commit()
+}
+
+/// A file on its way: written under a temporary name in the same folder, it takes its place with
+/// [`Pending::commit`]. Dropped before, it leaves nothing behind.
+pub struct Pending {
+    path: PathBuf,
+    file: Target,
+}
+
+enum Target {
+    New(NamedTempFile),
+    /// A device or a pipe is written to, not replaced.
+    There(File),
+}
+
+impl Pending {
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// E042 with the system's reason.
+    pub fn new(path: &Path) -> Result<Self> {
+        let fail = |e: io::Error| cannot_write(path, &e);
+        // A link stays a link.
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if fs::metadata(&target).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
+            let file = File::options().write(true).open(&target).map_err(fail)?;
+            return Ok(Self { path: target, file: Target::There(file) });
+        }
+        let folder =
+            target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let file = tempfile::Builder::new()
+            .prefix(".longhand-")
+            .permissions(permissions())
+            .tempfile_in(folder)
+            .map_err(fail)?;
+        Ok(Self { path: target, file: Target::New(file) })
     }
-    let path = target.as_path();
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(".longhand-")
-        .permissions(permissions())
-        .tempfile_in(folder)
-        .map_err(fail)?;
-    file.write_all(bytes).map_err(fail)?;
-    file.as_file().sync_all().map_err(fail)?;
-    file.persist(path).map_err(|e| fail(e.error))?;
-    Ok(())
+
+    /// The temporary name, if there is one.
+    pub fn temporary(&self) -> Option<&Path> {
+        match &self.file {
+            Target::New(file) => Some(file.path()),
+            Target::There(_) => None,
+        }
+    }
+
+    /// Syncs the file and gives it its name.
+    ///
+    /// # Errors
+    /// E042 with the system's reason; a file that had the name is then unchanged.
+    pub fn commit(self) -> Result<()> {
+        let Target::New(file) = self.file else { return Ok(()) };
+        file.as_file().sync_all().map_err(|e| cannot_write(&self.path, &e))?;
+        file.persist(&self.path).map_err(|e| cannot_write(&self.path, &e.error))?;
+        Ok(())
+    }
+}
+
+impl Write for Pending {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.file {
+            Target::New(file) => file.write(bytes),
+            Target::There(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(()) // nothing is held back
+    }
+}
+
+/// E042 for a file that cannot be written.
+pub(crate) fn cannot_write(path: &Path, e: &io::Error) -> Error {
+    Error::new("E042", format!("cannot write {}: {e}", path.display())).at(path, None, None)
 }
 
 /// What a new file is allowed; temporary files are private otherwise. The user's umask still applies.

@@ -221,7 +221,7 @@ fn rates(trainer: &Trainer, job: &Job<'_>) -> Rates {
 pub fn error(e: &CudaError) -> Error {
     match e.is_absence() {
         true => Error::new("E059", e.to_string()).help("or train with --device cpu"),
-        false => Error::new("E061", e.to_string()),
+        false => Error::new("E063", e.to_string()),
     }
 }
 

@@ -8,23 +8,25 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
-use data::{Error, Interner, Result, Scheme, TagSet};
+use data::{Corpus, Error, Interner, Result, Scheme, Split, TagSet};
+use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD};
 use nn::Params;
 use nn::tagger::Tagger;
 use nn::vectors::Vectors;
-use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::{Dtype, View};
+use safetensors::{SafeTensorError, SafeTensors};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::Config;
-use crate::dataset::outside;
+use crate::dataset::{Dataset, outside};
 use crate::entities::Entity;
-use crate::files::write_atomically;
+use crate::files::{Pending, cannot_write};
 use crate::lexicon::{Lexicon, WordCode};
-use crate::tagging::{self, Padding, Tagged};
+use crate::tagging::{self, Padding, Tagged, Voice};
 
 /// Number of the file format; a file with another one is refused.
 pub const FORMAT: u32 = 1;
@@ -52,6 +54,28 @@ pub struct Provenance {
     pub epoch: u32,
     /// Its strict micro F1 on dev.
     pub dev_f1: Option<f64>,
+}
+
+impl Provenance {
+    /// Where a model comes from that is about to be trained on `dataset`, made of `corpus`; `split` says how
+    /// the parts were made.
+    pub fn of(corpus: &Corpus, dataset: &Dataset, split: String) -> Self {
+        let name = |path: &str| match Path::new(path).file_name() {
+            Some(name) => name.to_string_lossy().into_owned(),
+            None => path.to_owned(),
+        };
+        let file = |s: &data::Source| DataFile { name: name(&s.path), sha256: s.sha256.clone() };
+        let Split { train, dev, test } = &dataset.split;
+        Self {
+            version: env!("CARGO_PKG_VERSION").into(),
+            data: corpus.sources().map(file).collect(),
+            split,
+            sentences: [train.len(), dev.len(), test.len()],
+            tokens: dataset.count_tokens(train),
+            epoch: 0,
+            dev_f1: None,
+        }
+    }
 }
 
 /// A file that was read.
@@ -97,9 +121,7 @@ struct Meta {
 impl Model {
     /// Tags of each sentence, given as its words, in the scheme of the training data.
     pub fn tag<W: AsRef<str>>(&self, sentences: &[impl AsRef<[W]>]) -> Vec<Vec<String>> {
-        let tags = self.read(sentences, |lexicon, numbers, padding| {
-            tagging::tag(&self.tagger, lexicon, numbers, padding)
-        });
+        let tags = self.read(sentences, tagging::tag);
         tags.iter().map(|ids| self.outside(ids)).collect()
     }
 
@@ -110,8 +132,8 @@ impl Model {
         sentences: &[impl AsRef<[W]>],
         likely: bool,
     ) -> Vec<Tagged> {
-        self.read(sentences, |lexicon, numbers, padding| {
-            tagging::tag_entities(&self.tagger, &self.tags, lexicon, numbers, padding, likely)
+        self.read(sentences, |voice, lexicon, numbers| {
+            tagging::tag_entities(voice, lexicon, numbers, likely)
         })
     }
 
@@ -120,11 +142,11 @@ impl Model {
         &self.tags.types()[entity.kind as usize]
     }
 
-    /// Numbers the words of `sentences` and hands them on with what padding is made of.
-    fn read<W: AsRef<str>, T>(
+    /// Numbers the words of `sentences` and hands them on with the network.
+    pub(crate) fn read<W: AsRef<str>, T>(
         &self,
         sentences: &[impl AsRef<[W]>],
-        tag: impl FnOnce(&Lexicon, &[&[u32]], Option<Padding>) -> T,
+        tag: impl FnOnce(Voice<'_>, &Lexicon, &[&[u32]]) -> T,
     ) -> T {
         let mut words = Interner::new();
         // Padding is the last word of the vocabulary, here number 0.
@@ -136,7 +158,12 @@ impl Model {
         let numbers: Vec<&[u32]> = numbers.iter().map(Vec::as_slice).collect();
         let lexicon = Lexicon::new(words.iter(), &self.code);
         let padding = self.pad_to.map(|length| Padding { length, word: 0 });
-        tag(&lexicon, &numbers, padding)
+        tag(self.voice(padding), &lexicon, &numbers)
+    }
+
+    /// The network, asked as the configuration says.
+    pub(crate) fn voice(&self, padding: Option<Padding>) -> Voice<'_> {
+        Voice { tagger: &self.tagger, tags: &self.tags, decode: self.config.decode, padding }
     }
 
     /// Tag ids of a sentence as tags in the scheme of the training data.
@@ -149,8 +176,18 @@ impl Model {
         weights_sha256(&self.tagger)
     }
 
-    /// The file's bytes.
-    pub fn to_bytes(&self) -> Vec<u8> {
+    /// Every tensor under its name, pretrained vectors that are not trained among them.
+    pub fn tensors(&self) -> Vec<(String, ArrayViewD<'_, f32>)> {
+        let mut all = self.tagger.tensors();
+        if let Some(Vectors::Frozen(layer)) = &self.tagger.vectors {
+            let named = |(name, t)| (format!("{VECTORS}{name}"), t);
+            all.extend(layer.tensors().into_iter().map(named));
+        }
+        all
+    }
+
+    /// What the model is besides its weights, as JSON: words, tags, configuration, provenance.
+    pub fn meta(&self) -> String {
         let meta = Meta {
             format: FORMAT,
             config: Config { threads: 0, ..self.config.clone() }.to_toml(),
@@ -160,12 +197,7 @@ impl Model {
             pad_to: self.pad_to,
             provenance: self.provenance.clone(),
         };
-        let meta = serde_json::to_string(&meta).expect("plain values");
-        let mut tensors = named_tensors("", &self.tagger);
-        if let Some(Vectors::Frozen(layer)) = &self.tagger.vectors {
-            tensors.extend(named_tensors(VECTORS, layer.as_ref()));
-        }
-        serialize(tensors, meta)
+        serde_json::to_string(&meta).expect("plain values")
     }
 
     /// Writes the file, whole or not at all.
@@ -173,7 +205,11 @@ impl Model {
     /// # Errors
     /// E042 if it cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
-        write_atomically(path, &self.to_bytes())
+        let mut tensors = named_tensors("", &self.tagger);
+        if let Some(Vectors::Frozen(layer)) = &self.tagger.vectors {
+            tensors.extend(named_tensors(VECTORS, layer.as_ref()));
+        }
+        write(path, tensors, self.meta())
     }
 
     /// Opens a file that [`Model::save`] wrote.
@@ -187,26 +223,63 @@ impl Model {
 
     fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self> {
         let (tensors, meta) = open(bytes, path)?;
-        let bad = |what: String| not_a_model(path, &what);
-        let meta: Meta = serde_json::from_str(&meta)
-            .map_err(|e| bad(format!("its description does not read: {e}")))?;
-        let of_another = |e: Error| bad(format!("{}; another version wrote it", e.message));
-        let config = Config::from_toml(&meta.config).map_err(of_another)?;
-        let spec = config.spec(&meta.code, &meta.tags).map_err(of_another)?;
-        let mut tagger = Tagger::new(spec, 0);
-        read_tensors("", &mut tagger, &tensors, path)?;
+        let mut model = Self::described(&meta, path)?;
+        let tagger = &mut model.tagger;
+        read_tensors("", tagger, &tensors, path)?;
         if let Some(Vectors::Frozen(layer)) = &tagger.vectors {
             let mut layer = layer.as_ref().clone();
             read_tensors(VECTORS, &mut layer, &tensors, path)?;
             tagger.set_vectors(layer.table);
         }
+        Ok(model)
+    }
+
+    /// The model that [`Model::meta`] describes, with the tensors that `weights` has under each name.
+    /// `path` stands in errors.
+    ///
+    /// # Errors
+    /// E013 if the description does not read, or a tensor is missing or of another shape.
+    pub fn from_meta(
+        meta: &str,
+        path: &Path,
+        weights: impl Fn(&str) -> Option<ArrayD<f32>>,
+    ) -> Result<Self> {
+        let mut model = Self::described(meta, path)?;
+        let read = |name: &str, mut to: ArrayViewMutD<'_, f32>| {
+            let from = weights(name).ok_or_else(|| lacks(path, name))?;
+            if from.shape() != to.shape() {
+                return Err(misshapen(path, name, from.shape(), to.shape()));
+            }
+            to.assign(&from);
+            Ok(())
+        };
+        let tagger = &mut model.tagger;
+        tagger.tensors_mut().into_iter().try_for_each(|(name, to)| read(&name, to))?;
+        if let Some(Vectors::Frozen(layer)) = &tagger.vectors {
+            let mut layer = layer.as_ref().clone();
+            let mut tensors = layer.tensors_mut().into_iter();
+            tensors.try_for_each(|(name, to)| read(&format!("{VECTORS}{name}"), to))?;
+            drop(tensors);
+            tagger.set_vectors(layer.table);
+        }
+        Ok(model)
+    }
+
+    /// The model of this description, with initial weights.
+    fn described(meta: &str, path: &Path) -> Result<Self> {
+        let bad = |what: String| not_a_model(path, &what);
+        let meta: Meta = serde_json::from_str(meta)
+            .map_err(|e| bad(format!("its description does not read: {e}")))?;
+        let of_another = |e: Error| bad(format!("{}; another version wrote it", e.message));
+        let config = Config::from_model(&meta.config).map_err(of_another)?;
+        let spec = config.spec(&meta.code, &meta.tags).map_err(of_another)?;
         Ok(Self {
             config,
             code: meta.code,
             tags: meta.tags,
             scheme: Scheme::parse(&meta.scheme).map_err(of_another)?,
             pad_to: meta.pad_to,
-            tagger,
+            tagger: Tagger::unfilled(spec),
             provenance: meta.provenance,
         })
     }
@@ -223,31 +296,67 @@ pub fn weights_sha256(weights: &impl Params<f32>) -> String {
     hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// A tensor on its way into a file.
-pub(crate) struct Named {
-    name: String,
+/// A tensor on its way into a file. Its bytes are made when it is its turn: a checkpoint is as large as
+/// everything else that a run keeps in memory.
+pub(crate) struct Named<'a> {
     shape: Vec<usize>,
-    bytes: Vec<u8>,
+    values: ArrayViewD<'a, f32>,
 }
 
+impl<'a> Named<'a> {
+    pub(crate) fn new(values: ArrayViewD<'a, f32>) -> Self {
+        Self { shape: values.shape().to_vec(), values }
+    }
+}
+
+impl View for Named<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        let mut bytes = Vec::with_capacity(self.data_len());
+        self.values.iter().for_each(|v| bytes.extend_from_slice(&v.to_le_bytes()));
+        bytes.into()
+    }
+
+    fn data_len(&self) -> usize {
+        self.values.len() * size_of::<f32>()
+    }
+}
+
+/// Tensors under names.
+pub(crate) type NamedTensors<'a> = Vec<(String, Named<'a>)>;
+
 /// The tensors of `weights`, their names after `prefix`.
-pub(crate) fn named_tensors(prefix: &str, weights: &impl Params<f32>) -> Vec<Named> {
-    let named = |(name, t): (String, ndarray::ArrayViewD<'_, f32>)| Named {
-        name: format!("{prefix}{name}"),
-        shape: t.shape().to_vec(),
-        bytes: t.iter().flat_map(|v| v.to_le_bytes()).collect(),
+pub(crate) fn named_tensors<'a>(prefix: &str, weights: &'a impl Params<f32>) -> NamedTensors<'a> {
+    let named = |(name, values): (String, ArrayViewD<'a, f32>)| {
+        (format!("{prefix}{name}"), Named::new(values))
     };
     weights.tensors().into_iter().map(named).collect()
 }
 
-/// A safetensors file of `tensors` with `meta` under one key: of several, the order would be random.
-pub(crate) fn serialize(tensors: Vec<Named>, meta: String) -> Vec<u8> {
-    let views = tensors.iter().map(|t| {
-        let view = TensorView::new(Dtype::F32, t.shape.clone(), &t.bytes);
-        (t.name.as_str(), view.expect("as many bytes as the shape says"))
-    });
-    let meta = HashMap::from([(KEY.to_owned(), meta)]);
-    safetensors::serialize(views, Some(meta)).expect("tensors have names of their own")
+/// Writes a safetensors file of `tensors` with `meta` under one key (of several, the order would be
+/// random), whole or not at all.
+pub(crate) fn write(path: &Path, tensors: NamedTensors<'_>, meta: String) -> Result<()> {
+    let meta = Some(HashMap::from([(KEY.to_owned(), meta)]));
+    let mut file = Pending::new(path)?;
+    let named = "tensors have names of their own";
+    match file.temporary().map(Path::to_owned) {
+        Some(temporary) => match safetensors::serialize_to_file(tensors, meta, &temporary) {
+            Err(SafeTensorError::IoError(e)) => return Err(cannot_write(path, &e)),
+            written => written.expect(named),
+        },
+        None => {
+            let bytes = safetensors::serialize(tensors, meta).expect(named);
+            file.write_all(&bytes).map_err(|e| cannot_write(path, &e))?;
+        }
+    }
+    file.commit()
 }
 
 /// The tensors and the metadata text of a file.
@@ -284,15 +393,12 @@ pub(crate) fn read_tensors(
 ) -> Result<()> {
     for (name, mut to) in weights.tensors_mut() {
         let name = format!("{prefix}{name}");
-        let from = tensors
-            .tensor(&name)
-            .map_err(|_| not_a_model(path, &format!("it lacks the tensor {name}")))?;
+        let from = tensors.tensor(&name).map_err(|_| lacks(path, &name))?;
         if from.dtype() != Dtype::F32 || from.shape() != to.shape() {
-            let (have, want) = (from.shape(), to.shape());
-            let what = format!("its tensor {name} has shape {have:?}, not {want:?}");
-            return Err(not_a_model(path, &what));
+            return Err(misshapen(path, &name, from.shape(), to.shape()));
         }
         let values = from.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()));
+        let to = to.as_slice_mut().expect("weights lie in row-major order");
         to.iter_mut().zip(values).for_each(|(to, v)| *to = v);
     }
     Ok(())
@@ -316,6 +422,14 @@ pub(crate) fn map_file(path: &Path) -> Result<memmap2::Mmap> {
     map.map_err(fail)
 }
 
+fn lacks(path: &Path, name: &str) -> Error {
+    not_a_model(path, &format!("it lacks the tensor {name}"))
+}
+
+fn misshapen(path: &Path, name: &str, have: &[usize], want: &[usize]) -> Error {
+    not_a_model(path, &format!("its tensor {name} has shape {have:?}, not {want:?}"))
+}
+
 fn not_a_model(path: &Path, what: &str) -> Error {
     Error::new(
         "E013",
@@ -328,8 +442,7 @@ fn not_a_model(path: &Path, what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Dataset, Trainer};
-    use data::{Corpus, Split};
+    use crate::Trainer;
 
     /// An untrained model of this preset; random weights make many entities.
     fn model(preset: &str, more: &[(&str, &str)]) -> Model {
@@ -372,12 +485,14 @@ mod tests {
             let model = model(preset, more);
             let sentences = sentences();
             let threads = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
+            let ready = crate::tagging::Ready::new(model.clone());
             let together = threads(1).install(|| model.tag_entities(&sentences, true));
             let found: usize = together.iter().map(|t| t.entities.len()).sum();
             assert!(found > 20, "{preset} {more:?}: {found} entities");
             assert_eq!(threads(3).install(|| model.tag_entities(&sentences, true)), together);
             for (sentence, tagged) in sentences.iter().zip(&together) {
                 assert_eq!(&model.tag_entities(&[sentence], true)[0], tagged);
+                assert_eq!(&ready.tag(&[sentence], true)[0], tagged);
                 assert!(tagged.entities.iter().all(|e| (0.0..=1.0).contains(&e.probability)));
             }
             assert!(together.iter().any(|t| t.entities.iter().any(|e| e.probability < 0.9)));

@@ -68,14 +68,8 @@ pub fn part_results(trainer: &Trainer, model: &Model, corpus: &Corpus) -> [Optio
     [&dataset.split.dev, &dataset.split.test].map(|part| {
         let floors = floors(trainer, corpus, part)?;
         let numbers: Vec<&[u32]> = part.iter().map(|&i| dataset.words(i)).collect();
-        let tagged = tagging::tag_entities(
-            &model.tagger,
-            &model.tags,
-            &dataset.lexicon,
-            &numbers,
-            trainer.padding(),
-            true,
-        );
+        let voice = model.voice(trainer.padding());
+        let tagged = tagging::tag_entities(voice, &dataset.lexicon, &numbers, true);
         let ids: Vec<Vec<u32>> = tagged.iter().map(|t| t.tags.clone()).collect();
         let tags: Vec<Vec<String>> = ids.iter().map(|ids| model.outside(ids)).collect();
         let judge = |((i, tagged), tags): ((&u32, &tagging::Tagged), &Vec<String>)| {

@@ -6,6 +6,7 @@
 //! history.csv         one row an epoch                      after each epoch
 //! metrics.jsonl       the same, one JSON object a line      after each epoch
 //! checkpoint          all that a resumed run needs          after each epoch and when interrupted
+//! members/1, 2, …     a folder like this one each           until the end, where `members` is not 1
 //! check.json          what the data doctor found            at the end
 //! predictions.jsonl.gz  every entity of dev and test        at the end
 //! test.conll          token, gold, predicted                at the end
@@ -86,7 +87,7 @@ impl RunFolder {
     pub fn claim(path: &Path, if_there: IfThere) -> Result<Self> {
         let folder = Self { path: path.to_owned() };
         let finished = folder.file("scores.json").exists();
-        let begun = folder.checkpoint().exists();
+        let begun = folder.checkpoint().exists() || folder.members().exists();
         let shown = path.display();
         let there = FILES.iter().find(|name| folder.file(name).exists());
         match (if_there, there) {
@@ -113,6 +114,11 @@ impl RunFolder {
         }
     }
 
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// A file of the run.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
@@ -121,6 +127,10 @@ impl RunFolder {
     /// The best model.
     pub fn model(&self) -> PathBuf {
         self.file("model.safetensors")
+    }
+
+    fn members(&self) -> PathBuf {
+        self.file("members")
     }
 
     fn checkpoint(&self) -> PathBuf {
@@ -139,22 +149,25 @@ impl RunFolder {
         if_there: IfThere,
         observer: &mut dyn Observer,
     ) -> Result<Ending> {
-        match if_there {
-            IfThere::Resume => {
-                trainer.load_checkpoint(&self.checkpoint())?;
-                observer.resumed(trainer.history());
+        if if_there != IfThere::Resume {
+            make_folder(&self.path)?;
+        }
+        if if_there == IfThere::Overwrite {
+            for name in FILES {
+                // An old result must not stand beside a new one. What is not there is fine.
+                let _ = std::fs::remove_file(self.file(name));
             }
-            IfThere::Refuse => make_folder(&self.path)?,
-            IfThere::Overwrite => {
-                make_folder(&self.path)?;
-                for name in FILES {
-                    // An old result must not stand beside a new one. What is not there is fine.
-                    let _ = std::fs::remove_file(self.file(name));
-                }
-            }
+            let _ = std::fs::remove_dir_all(self.members());
         }
         let config = trainer.config().to_toml();
         write_atomically(&self.file("config.toml"), config.as_bytes())?;
+        if trainer.config().members > 1 {
+            return self.train_members(trainer, provenance, if_there, observer);
+        }
+        if if_there == IfThere::Resume {
+            trainer.load_checkpoint(&self.checkpoint())?;
+            observer.resumed(trainer.history());
+        }
         while !trainer.is_done() {
             match trainer.epoch(observer)? {
                 Outcome::Stopped => {
@@ -173,6 +186,37 @@ impl RunFolder {
         Ok(Ending::Finished)
     }
 
+    /// Trains each member by itself, with a seed of its own, and puts them together.
+    fn train_members(
+        &self,
+        trainer: &mut Trainer,
+        provenance: &Provenance,
+        if_there: IfThere,
+        observer: &mut dyn Observer,
+    ) -> Result<Ending> {
+        let n = trainer.config().members;
+        let (mut members, mut history) = (Vec::new(), Vec::new());
+        for k in 0..n {
+            let folder = Self { path: self.members().join((k + 1).to_string()) };
+            let seed = trainer.config().seed + k as u64;
+            let config = crate::Config { members: 1, seed, ..trainer.config().clone() };
+            let mut member = Trainer::new(config, trainer.dataset_for_member())?;
+            observer.member(k + 1, n);
+            let begun = if_there == IfThere::Resume && folder.checkpoint().exists();
+            let if_there = if begun { IfThere::Resume } else { IfThere::Overwrite };
+            if folder.train(&mut member, provenance, if_there, observer)? == Ending::Interrupted {
+                return Ok(Ending::Interrupted);
+            }
+            members.push(Model::load(&folder.model())?.tagger);
+            history.extend_from_slice(member.history());
+        }
+        let last = history.last().expect("at least one epoch").clone();
+        let dev = trainer.take_members(members, history);
+        trainer.model(provenance, &EpochRecord { dev, ..last }).save(&self.model())?;
+        self.write_history(trainer.history())?;
+        Ok(Ending::Finished)
+    }
+
     /// Writes the last files of a run and removes its checkpoint.
     ///
     /// # Errors
@@ -186,6 +230,7 @@ impl RunFolder {
         write_atomically(&self.file("test.conll"), last.test_conll.as_bytes())?;
         write_atomically(&self.file("scores.json"), scores.as_bytes())?;
         let _ = std::fs::remove_file(self.checkpoint());
+        let _ = std::fs::remove_dir_all(self.members());
         Ok(())
     }
 

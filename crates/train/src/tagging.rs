@@ -9,8 +9,10 @@ use nn::tagger::Tagger;
 use rayon::prelude::*;
 
 use crate::batch::deal;
+use crate::config::Decode;
 use crate::entities::{Belief, Entity, Reading};
 use crate::lexicon::Lexicon;
+use crate::model::Model;
 
 /// Filling up of short sentences, for a network that was trained on padded ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,103 +32,204 @@ pub struct Tagged {
     pub entities: Vec<Entity>,
 }
 
-/// Best tag ids of each sentence, given as numbers of words in `lexicon`. Padding, if any, is tagged too
-/// and left out.
-pub fn tag(
-    tagger: &Tagger<f32>,
-    lexicon: &Lexicon,
-    sentences: &[&[u32]],
-    padding: Option<Padding>,
-) -> Vec<Vec<u32>> {
-    each_shard(tagger, lexicon, sentences, padding, |shard| {
+/// A network and how it is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Voice<'a> {
+    /// The network.
+    pub tagger: &'a Tagger<f32>,
+    /// Names of its tag ids.
+    pub tags: &'a TagSet,
+    /// Which tags are given.
+    pub decode: Decode,
+    /// How its training sentences were filled up, if they were.
+    pub padding: Option<Padding>,
+}
+
+/// Tag ids of each sentence, given as numbers of words in `lexicon`. Padding, if any, is tagged too and left
+/// out.
+pub fn tag(voice: Voice<'_>, lexicon: &Lexicon, sentences: &[&[u32]]) -> Vec<Vec<u32>> {
+    each_shard(voice, lexicon, sentences, |shard, _| {
         shard.lengths.iter().enumerate().map(|(r, &n)| shard.tags(r, n)).collect()
     })
 }
 
 /// As [`tag`], and the entities; their probabilities, if `likely`, as [`crate::entities`] explains.
-/// `tags` names the ids.
 pub fn tag_entities(
-    tagger: &Tagger<f32>,
-    tags: &TagSet,
+    voice: Voice<'_>,
     lexicon: &Lexicon,
     sentences: &[&[u32]],
-    padding: Option<Padding>,
     likely: bool,
 ) -> Vec<Tagged> {
-    let reading = Reading::new(tags, tagger.spec.rules.is_some());
-    each_shard(tagger, lexicon, sentences, padding, |shard| {
-        let belief =
-            likely.then(|| Belief::new(tagger, shard.chain, &shard.scores, &shard.packing));
+    each_shard(voice, lexicon, sentences, |shard, ask| shard.entities(ask, likely))
+}
+
+/// What follows from a network alone, worked out once for all that is tagged.
+#[derive(Clone, Debug)]
+struct Known {
+    chain: Option<Chain>,
+    reading: Reading,
+}
+
+impl Known {
+    fn of(tagger: &Tagger<f32>, tags: &TagSet) -> Self {
+        Self { chain: tagger.chain(), reading: Reading::new(tags, tagger.spec.rules.is_some()) }
+    }
+}
+
+/// A network ready to be asked.
+#[derive(Clone, Copy)]
+struct Ask<'a> {
+    voice: Voice<'a>,
+    known: &'a Known,
+}
+
+impl Ask<'_> {
+    /// The tags of each sentence of a shard.
+    fn tags(&self, scores: &Array2<f32>, packing: &Packing) -> Vec<Vec<u32>> {
+        let Known { chain, reading } = self.known;
+        let lengths = packing.lengths().iter().enumerate();
+        match self.voice.decode {
+            Decode::Best => {
+                let best = self.voice.tagger.decode(scores, packing, chain.as_ref());
+                lengths.map(|(r, &n)| (0..n).map(|t| best[packing.row(r, t)]).collect()).collect()
+            }
+            Decode::Likely => {
+                let belief = self.belief(scores, packing).with_marginals();
+                lengths.map(|(r, &n)| reading.more_likely_than_not(r, n, &belief)).collect()
+            }
+        }
+    }
+
+    fn belief<'a>(&'a self, scores: &'a Array2<f32>, packing: &'a Packing) -> Belief<'a> {
+        Belief::new(self.voice.tagger, self.known.chain.as_ref(), scores, packing)
+    }
+}
+
+/// A shard that went through the network.
+struct Decoded {
+    /// Tokens of each sentence, without padding.
+    lengths: Vec<usize>,
+    packing: Packing,
+    scores: Array2<f32>,
+    /// Tags of each sentence, padding and all.
+    tags: Vec<Vec<u32>>,
+}
+
+impl Decoded {
+    /// Tags of the first `n` tokens of sentence `r`.
+    fn tags(&self, r: usize, n: usize) -> Vec<u32> {
+        self.tags[r][..n].to_vec()
+    }
+
+    /// Tags and entities of each sentence.
+    fn entities(&self, ask: &Ask<'_>, likely: bool) -> Vec<Tagged> {
+        let reading = &ask.known.reading;
+        let belief = likely.then(|| ask.belief(&self.scores, &self.packing));
         let tagged = |(r, &n): (usize, &usize)| {
-            let tags = shard.tags(r, n);
+            let tags = self.tags(r, n);
             let entities = match &belief {
                 Some(belief) => reading.likely(&tags, r, belief),
                 None => reading.entities(&tags),
             };
             Tagged { tags, entities }
         };
-        shard.lengths.iter().enumerate().map(tagged).collect()
-    })
-}
-
-/// A shard that went through the network.
-struct Decoded<'a> {
-    /// Tokens of each sentence, without padding.
-    lengths: Vec<usize>,
-    chain: Option<&'a Chain>,
-    packing: Packing,
-    scores: Array2<f32>,
-    best: Vec<u32>,
-}
-
-impl Decoded<'_> {
-    /// Best tags of the first `n` tokens of sentence `r`.
-    fn tags(&self, r: usize, n: usize) -> Vec<u32> {
-        (0..n).map(|t| self.best[self.packing.row(r, t)]).collect()
+        self.lengths.iter().enumerate().map(tagged).collect()
     }
 }
 
 /// What `read` makes of the sentences of a shard, put into the order of `sentences`. An empty sentence gets
 /// the default.
 fn each_shard<T: Clone + Default + Send>(
-    tagger: &Tagger<f32>,
+    voice: Voice<'_>,
     lexicon: &Lexicon,
     sentences: &[&[u32]],
-    padding: Option<Padding>,
-    read: impl Fn(&Decoded<'_>) -> Vec<T> + Sync,
+    read: impl Fn(&Decoded, &Ask<'_>) -> Vec<T> + Sync,
 ) -> Vec<T> {
-    let padded: Vec<Vec<u32>> = match padding {
-        None => Vec::new(),
-        Some(p) => sentences
-            .iter()
-            .map(|s| {
-                let mut words = s.to_vec();
-                words.resize(s.len().max(p.length), p.word);
-                words
-            })
-            .collect(),
+    let known = Known::of(voice.tagger, voice.tags);
+    let ask = Ask { voice, known: &known };
+    let texts = Padded::new(sentences, voice.padding);
+    let decode = |shard: Vec<u32>| {
+        let made = read(&texts.decode(&shard, &ask, lexicon), &ask);
+        (shard, made)
     };
-    let words = |i: u32| padded.get(i as usize).map_or(sentences[i as usize], Vec::as_slice);
-    let all: Vec<u32> = (0..sentences.len() as u32).filter(|&i| !words(i).is_empty()).collect();
-    let chain = tagger.chain();
-    let shards = deal(&all, |i| words(i).len());
-    let read: Vec<(Vec<u32>, Vec<T>)> = shards
-        .into_par_iter()
-        .map(|shard| {
-            let texts: Vec<&[u32]> = shard.iter().map(|&i| words(i)).collect();
-            let packing = Packing::new(texts.iter().map(|w| w.len()).collect());
-            let input = lexicon.input(&texts, &packing, |_, _| false);
-            let (scores, _) = tagger.forward(input, None);
-            let best = tagger.decode(&scores, &packing, chain.as_ref());
-            let lengths = shard.iter().map(|&i| sentences[i as usize].len()).collect();
-            let decoded = Decoded { lengths, chain: chain.as_ref(), packing, scores, best };
-            let made = read(&decoded);
-            (shard, made)
-        })
-        .collect();
-    let mut all = vec![T::default(); sentences.len()];
-    for (shard, made) in read {
+    in_order(sentences.len(), texts.shards().into_par_iter().map(decode).collect())
+}
+
+/// Results of shards by the numbers of their sentences.
+fn in_order<T: Clone + Default>(n: usize, shards: Vec<(Vec<u32>, Vec<T>)>) -> Vec<T> {
+    let mut all = vec![T::default(); n];
+    for (shard, made) in shards {
         shard.into_iter().zip(made).for_each(|(i, t)| all[i as usize] = t);
     }
     all
+}
+
+/// Sentences and, if there is padding, the same filled up.
+struct Padded<'a> {
+    sentences: &'a [&'a [u32]],
+    padded: Vec<Vec<u32>>,
+}
+
+impl<'a> Padded<'a> {
+    fn new(sentences: &'a [&'a [u32]], padding: Option<Padding>) -> Self {
+        let fill = |s: &&[u32], p: Padding| {
+            let mut words = s.to_vec();
+            words.resize(s.len().max(p.length), p.word);
+            words
+        };
+        let padded = padding.map(|p| sentences.iter().map(|s| fill(s, p)).collect());
+        Self { sentences, padded: padded.unwrap_or_default() }
+    }
+
+    fn words(&self, i: u32) -> &[u32] {
+        self.padded.get(i as usize).map_or(self.sentences[i as usize], Vec::as_slice)
+    }
+
+    fn shards(&self) -> Vec<Vec<u32>> {
+        let all = (0..self.sentences.len() as u32).filter(|&i| !self.words(i).is_empty());
+        deal(&all.collect::<Vec<_>>(), |i| self.words(i).len())
+    }
+
+    fn decode(&self, shard: &[u32], ask: &Ask<'_>, lexicon: &Lexicon) -> Decoded {
+        let texts: Vec<&[u32]> = shard.iter().map(|&i| self.words(i)).collect();
+        let packing = Packing::new(texts.iter().map(|w| w.len()).collect());
+        let input = lexicon.input(&texts, &packing, |_, _| false);
+        let scores = ask.voice.tagger.scores(input);
+        let tags = ask.tags(&scores, &packing);
+        let lengths = shard.iter().map(|&i| self.sentences[i as usize].len()).collect();
+        Decoded { lengths, packing, scores, tags }
+    }
+}
+
+/// A model made ready to tag many small pieces: what follows from the model alone is worked out once.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    model: Model,
+    known: Known,
+}
+
+impl Ready {
+    /// Gets `model` ready.
+    pub fn new(model: Model) -> Self {
+        Self { known: Known::of(&model.tagger, &model.tags), model }
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// As [`Model::tag_entities`], on this thread alone: for callers with many threads of their own, and
+    /// for a sentence or two, which other threads could not speed up.
+    pub fn tag<W: AsRef<str>>(&self, sentences: &[impl AsRef<[W]>], likely: bool) -> Vec<Tagged> {
+        self.model.read(sentences, |voice, lexicon, numbers| {
+            let ask = Ask { voice, known: &self.known };
+            let texts = Padded::new(numbers, voice.padding);
+            let decode = |shard: Vec<u32>| {
+                let tagged = texts.decode(&shard, &ask, lexicon).entities(&ask, likely);
+                (shard, tagged)
+            };
+            in_order(numbers.len(), texts.shards().into_iter().map(decode).collect())
+        })
+    }
 }

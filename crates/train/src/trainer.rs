@@ -10,16 +10,16 @@ use nn::tagger::{Network, TableGrads, Tagger};
 use nn::{Params, dropout::Noise};
 use optim::rows::{SummedRows, Summer};
 use optim::sum::{clip_factor, squared_norm, sum_tree};
-use optim::{Adam, RowAdam};
+use optim::{Adam, RowAdam, schedule};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tensor::AdamRates;
 
 use crate::batch::{self, Hiding, Shard};
-use crate::config::{Config, Keep};
+use crate::config::{ClassWeights, Config, Keep, ScheduleName};
 use crate::dataset::{Dataset, outside};
 use crate::device::{Device, Job};
-use crate::tagging::{self, Padding};
+use crate::tagging::{self, Padding, Voice};
 
 /// One line of a run's history.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,6 +82,9 @@ pub trait Observer: Send {
 
     /// After every epoch.
     fn epoch(&mut self, record: &EpochRecord);
+
+    /// Before one of several networks is trained, `k` of `of`.
+    fn member(&mut self, _k: usize, _of: usize) {}
 
     /// Before a resumed run goes on: what happened so far.
     fn resumed(&mut self, _history: &[EpochRecord]) {}
@@ -177,12 +180,20 @@ struct BatchGrads {
 }
 
 impl Trainer {
-    /// A run at its start: initial weights from the configuration's seed.
+    /// A run at its start: initial weights from the configuration's seed. Batch and epochs of its
+    /// configuration are those that `min-steps` gives for the data.
     ///
     /// # Errors
-    /// E041 if the configuration names no network.
-    pub fn new(config: Config, mut dataset: Dataset) -> Result<Self> {
-        let spec = config.spec(&dataset.code, &dataset.tags)?;
+    /// E041 if the configuration names no network, or asks for the dev part where there is none.
+    pub fn new(mut config: Config, mut dataset: Dataset) -> Result<Self> {
+        config.reach_min_steps(dataset.split.train.len());
+        if config.schedule == ScheduleName::Plateau && dataset.split.dev.is_empty() {
+            let message = "schedule = \"plateau\" needs a dev part: it waits for a better F1 there";
+            return Err(Error::new("E041", message).help("give one with --dev or --split"));
+        }
+        let mut spec = config.spec(&dataset.code, &dataset.tags)?;
+        spec.tag_weights =
+            (config.class_weights == ClassWeights::Balanced).then(|| dataset.balanced_weights());
         let mut tagger = Tagger::new(spec, config.seed);
         if let Some(vectors) = &mut dataset.vectors {
             tagger.set_vectors(std::mem::take(&mut vectors.table));
@@ -310,8 +321,7 @@ impl Trainer {
 
     /// The batches of the present epoch.
     fn batches(&self) -> Vec<Vec<u32>> {
-        let Config { batch, bucket, seed, .. } = self.config;
-        batch::epoch(&self.dataset, batch, bucket, seed, self.position.epoch)
+        batch::epoch(&self.dataset, &self.config, self.position.epoch)
     }
 
     fn finish_epoch(&mut self, batches: usize) -> EpochRecord {
@@ -342,7 +352,19 @@ impl Trainer {
     }
 
     fn learning_rate(&self, step: u64, total: u64) -> f64 {
-        self.config.learning_rate * self.config.rate_schedule().factor(step, total)
+        let factor = self.config.rate_schedule().factor(step, total);
+        self.config.learning_rate * factor * 0.5f64.powi(self.plateaus() as i32)
+    }
+
+    /// How often the rate was halved: it follows from the history, so a resumed run knows it too.
+    fn plateaus(&self) -> u32 {
+        match self.config.schedule {
+            ScheduleName::Plateau => {
+                let f1 = self.history.iter().filter_map(|r| Some(r.dev?.f1));
+                schedule::plateaus(f1, self.config.plateau)
+            }
+            _ => 0,
+        }
     }
 
     /// One batch: forward, backward, Adam. Σ loss and number of right positions. `next` is the batch after it.
@@ -524,7 +546,34 @@ impl Trainer {
     /// Tag ids of these sentences under the present weights.
     pub fn predict(&self, sentences: &[u32]) -> Vec<Vec<u32>> {
         let words: Vec<&[u32]> = sentences.iter().map(|&i| self.dataset.words(i)).collect();
-        tagging::tag(self.best_guess(), &self.dataset.lexicon, &words, self.padding())
+        tagging::tag(self.voice(self.padding()), &self.dataset.lexicon, &words)
+    }
+
+    fn voice(&self, padding: Option<Padding>) -> Voice<'_> {
+        let (tagger, tags) = (self.best_guess(), &self.dataset.tags);
+        Voice { tagger, tags, decode: self.config.decode, padding }
+    }
+
+    /// A copy of the data for another trainer, with the table of pretrained vectors back in its place.
+    pub(crate) fn dataset_for_member(&self) -> Dataset {
+        let mut dataset = self.dataset.clone();
+        if let (Some(to), Some(from)) = (&mut dataset.vectors, &self.tagger.vectors) {
+            to.table = from.table().to_owned();
+        }
+        dataset
+    }
+
+    /// Puts members that were trained by themselves in the place of the weights, and what happened in their
+    /// training in the place of the history. What they score together on dev.
+    pub(crate) fn take_members(
+        &mut self,
+        members: Vec<Tagger<f32>>,
+        history: Vec<EpochRecord>,
+    ) -> Option<DevScores> {
+        self.tagger = Tagger::of_members(members);
+        self.average = None;
+        self.history = history;
+        self.score_dev()
     }
 
     fn score_dev(&self) -> Option<DevScores> {
@@ -549,7 +598,7 @@ impl Trainer {
         let dev = &self.dataset.split.dev;
         let full: Vec<_> = dev.iter().map(|&i| self.dataset.positions_of(i)).collect();
         let full: Vec<&[u32]> = full.iter().map(|w| &w[..]).collect();
-        let predicted = tagging::tag(self.best_guess(), &self.dataset.lexicon, &full, None);
+        let predicted = tagging::tag(self.voice(None), &self.dataset.lexicon, &full);
         let right = dev.iter().zip(&predicted).map(|(&i, tags)| {
             tags.iter().enumerate().filter(|&(t, &tag)| tag == self.dataset.tag(i, t)).count()
         });

@@ -55,6 +55,9 @@ impl Chain {
 
     /// `scores` (N, K), right `tags` (N) → −log p of the tags of each sentence, ∞ where they break the
     /// rules: the loss of [`super::Crf::loss`] without its gradient.
+    ///
+    /// # Panics
+    /// If shapes do not fit, or the rules allow no tags at all for a sentence.
     pub fn negative_log_likelihoods<F: Real>(
         &self,
         scores: &Array2<F>,

@@ -1,0 +1,147 @@
+"""Tests of the scripts in this folder: python3 -m unittest discover -s benches"""
+
+import contextlib
+import importlib.util
+import io
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def load(name, path):
+    spec = importlib.util.spec_from_file_location(name, HERE / path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+baselines = load("baselines", "compare.py")
+pairs = load("pairs", "peers/compare.py")
+corpus = load("corpus", "peers/corpus.py")
+
+
+class Baselines(unittest.TestCase):
+    def setUp(self):
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.root = Path(place.name)
+
+    def save(self, name, baseline, low, middle, high, key="slope"):
+        folder = self.root / name.replace("/", "_") / baseline
+        folder.mkdir(parents=True)
+        interval = {"confidence_level": 0.95, "lower_bound": low, "upper_bound": high}
+        time = {"confidence_interval": interval, "point_estimate": middle}
+        other = {"confidence_interval": interval, "point_estimate": 1e9}
+        estimates = {"mean": other, "slope": time} if key == "slope" else {"mean": time, "slope": None}
+        (folder / "estimates.json").write_text(json.dumps(estimates))
+        (folder / "benchmark.json").write_text(json.dumps({"full_id": name}))
+
+    def run_on(self, *arguments):
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = baselines.main([*arguments, "--criterion", str(self.root)])
+        return status, out.getvalue(), err.getvalue()
+
+    def test_only_what_moved_by_more_than_the_noise_is_shown(self):
+        for name, new in {
+            "step/slower": (118, 120, 122),
+            "step/faster": (78, 80, 82),
+            "step/overlaps": (101, 120, 140),
+            "step/too_little": (102.5, 103, 104),
+        }.items():
+            self.save(name, "base", 98, 100, 102)
+            self.save(name, "new", *new)
+        status, out, _ = self.run_on()
+        self.assertEqual(status, 1)
+        lines = out.splitlines()
+        self.assertEqual(lines[0].split(), "step/slower 100 ns → 120 ns +20.0% slower".split())
+        self.assertEqual(lines[1].split(), "step/faster 100 ns → 80 ns -20.0% faster".split())
+        self.assertEqual(lines[2:], ["slower: 1, faster: 1, within the noise: 2"])
+        self.assertIn("step/overlaps", self.run_on("--all")[1])
+        self.assertIn("step/too_little", self.run_on("--noise", "0.01")[1])
+
+    def test_a_bench_without_a_slope_is_judged_by_its_mean_and_one_alone_is_counted(self):
+        self.save("epoch", "before", 2.9e6, 3e6, 3.1e6, key="mean")
+        self.save("epoch", "after", 0.9e6, 1e6, 1.1e6, key="mean")
+        self.save("new bench", "after", 1, 1, 1)
+        status, out, _ = self.run_on("before", "after")
+        self.assertEqual(status, 0)
+        self.assertEqual(out.splitlines()[0].split(), "epoch 3 ms → 1 ms -66.7% faster".split())
+        self.assertTrue(out.endswith("within the noise: 0, in one baseline only: 1\n"), out)
+
+    def test_nothing_to_compare_is_an_error_that_says_what_to_do(self):
+        self.save("epoch", "base", 1, 1, 1)
+        status, out, err = self.run_on("base", "missing")
+        self.assertEqual((status, out), (2, ""))
+        self.assertIn("--save-baseline", err)
+
+
+class Pairs(unittest.TestCase):
+    def compare(self, a, b, *more):
+        command = [sys.executable, str(HERE / "peers/compare.py"), "--a", a, "--b", b, *more]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    @staticmethod
+    def command(code, *arguments):
+        return shlex.join([sys.executable, "-c", code, *arguments])
+
+    def test_ratios_are_those_of_pairs(self):
+        found = pairs.summary([10.0, 30.0, 40.0], [5.0, 10.0, 40.0])
+        self.assertEqual(found["ratio_median"], 2)
+        self.assertEqual((found["ratio_lowest"], found["ratio_highest"]), (1, 3))
+        self.assertEqual((found["a_median"], found["b_median"]), (30, 10))
+
+    def test_figures_come_from_output_or_from_a_file_that_the_run_wrote(self):
+        with tempfile.TemporaryDirectory() as place:
+            file = Path(place) / "scores.json"
+            write = "import sys; open(sys.argv[1], 'x').write('{\"train\": {\"speed\": 600}}')"
+            a, b = self.command(write, str(file)), self.command("print('{\"tokens_per_second\": 200}')")
+            figure = ["--a-figure", f"{file}:train.speed"]
+            done = self.compare(a, b, "-n", "2", "--json", *figure)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            found = json.loads(done.stdout)
+            self.assertEqual((found["a"], found["b"], found["ratio_median"]), ([600, 600], [200, 200], 3))
+            # A run that writes nothing does not get the figure that lies there.
+            silent = self.compare(self.command("pass"), b, *figure)
+            self.assertEqual((silent.returncode, silent.stdout), (1, ""))
+            self.assertIn("gave no JSON", silent.stderr)
+
+    def test_a_run_that_fails_or_lacks_the_figure_is_named(self):
+        good = self.command("print('{\"tokens_per_second\": 200}')")
+        fails = self.compare(good, self.command("import sys; sys.exit('no such corpus')"))
+        self.assertEqual((fails.returncode, fails.stdout), (1, ""))
+        self.assertIn("no such corpus", fails.stderr)
+        lacks = self.compare(good, good, "--b-figure", "train.speed")
+        self.assertIn("no 'train.speed'", lacks.stderr)
+
+
+class Corpus(unittest.TestCase):
+    def test_batches_hold_one_length_and_every_sentence_once(self):
+        options = corpus.arguments("x").parse_args([])
+        sentences = corpus.training_part(options)
+        numbers, words, tags = corpus.numbered(sentences)
+        for seed in (None, 1):
+            cut = corpus.batches(numbers, 32, seed)
+            self.assertTrue(all(len({len(s[0]) for s in batch}) == 1 and len(batch) <= 32 for batch in cut))
+            self.assertCountEqual([id(s) for batch in cut for s in batch], [id(s) for s in numbers])
+        self.assertEqual(sum(map(corpus.tokens, cut)), sum(map(len, sentences)))
+        self.assertEqual(words, len({w for s in sentences for w, _ in s}))
+        self.assertEqual(tags, 17)
+
+    def test_tagging_counts_real_tokens_and_refuses_a_peer_that_leaves_some_out(self):
+        numbers = [([1, 2], [0, 0]), ([3], [0]), ([4, 5], [0, 0])]
+        speeds = corpus.passes_of_tagging(lambda batch: batch, numbers, 2, 0)
+        self.assertEqual(len(speeds), 1)
+        with self.assertRaises(AssertionError):
+            corpus.passes_of_tagging(lambda batch: batch[:1], numbers, 2, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,56 @@
+//! `longhand explain`: how a model came to its tags, as a page or as JSON.
+
+use std::io::{self, IsTerminal, Write};
+
+use data::Error;
+use train::Model;
+use train::explain::explain;
+
+use crate::args::{ExplainArgs, ExplainKind};
+use crate::{Screen, Stop, input, say};
+
+/// More tokens than this make a page that is slow to open.
+const MOST: usize = 120;
+
+/// Explains a text, or what stands on standard input.
+pub fn run(args: &ExplainArgs, screen: Screen) -> Result<(), Stop> {
+    let model = Model::load(&args.model)?;
+    let members = model.tagger.spec.members;
+    if members > 1 {
+        let error =
+            Error::new("E052", format!("the model is {members} networks that tag together"));
+        return Err(error.help("explain shows one: train with --set members=1").into());
+    }
+    let text = match &args.text {
+        Some(text) if text != "-" => text.clone(),
+        _ => input::read_stdin()?,
+    };
+    let sentences = input::words_of(&text);
+    let tokens: usize = sentences.iter().map(Vec::len).sum();
+    if tokens == 0 {
+        return Err(Error::new("E052", "there are no words to explain").into());
+    }
+    if tokens > MOST {
+        let error = Error::new("E052", format!("{tokens} tokens are too many to explain"));
+        return Err(error.help(format!("a sentence or a few, {MOST} tokens together")).into());
+    }
+    if args.output.is_none() && args.out == ExplainKind::Html && io::stdout().is_terminal() {
+        let error = Error::new("E048", "a page is nothing for a terminal");
+        return Err(error.help("-o page.html, or --out json").into());
+    }
+    let explanation = explain(&model, &sentences);
+    let result = match args.out {
+        ExplainKind::Html => report::explain::page("How the tags came about", &explanation),
+        ExplainKind::Json => serde_json::to_string(&explanation).expect("plain values") + "\n",
+    };
+    match &args.output {
+        None => io::stdout().lock().write_all(result.as_bytes())?,
+        Some(path) => {
+            train::files::write_atomically(path, result.as_bytes())?;
+            if !screen.quiet {
+                say(&format!("{}: open it in a browser", path.display()));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,240 @@
+//! `longhand tag`: every input and output, streams, folders.
+
+mod common;
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+use std::sync::OnceLock;
+
+use common::Dir;
+use serde_json::Value;
+
+/// A small model that finds names and towns; trained once.
+fn model() -> &'static str {
+    static MODEL: OnceLock<(Dir, String)> = OnceLock::new();
+    let (_, path) = MODEL.get_or_init(|| {
+        let dir = Dir::new();
+        let mut rows = String::from("Sentence #,Word,POS,Tag\n");
+        let (names, towns) = (["Ann", "Bob", "Eve", "Tom"], ["Oslo", "Bern", "Rome", "Łódź"]);
+        for n in 0..64 {
+            let (name, town) = (names[n % 4], towns[n / 4 % 4]);
+            rows += &format!("Sentence: {n},{name},NNP,B-per\n,Lee,NNP,I-per\n,met,VBD,O\n");
+            rows += &format!(",{n},CD,O\n,people,NNS,O\n,in,IN,O\n,{town},NNP,B-geo\n,.,.,O\n");
+        }
+        dir.write("data.csv", rows);
+        let set = ["--set", "encoder=bilstm:8", "--set", "embedding=8", "--lr", "0.02"];
+        let args = [&["train", "data.csv", "-o", "run", "--epochs", "20", "-q"], &set[..]].concat();
+        dir.run(&args).expect(0);
+        let path = dir.path("run/model.safetensors").to_str().unwrap().to_owned();
+        (dir, path)
+    });
+    path
+}
+
+fn tag(dir: &Dir, args: &[&str], stdin: &str) -> common::Ran {
+    dir.run_with(&[&["tag", model()], args].concat(), stdin)
+}
+
+fn json(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))
+}
+
+const TEXT: &str = "Ann Lee met 7 people in Łódź .";
+
+#[test]
+fn standard_input_is_lines_and_each_gives_one() {
+    let dir = Dir::new();
+    let out =
+        tag(&dir, &["--out", "jsonl"], &format!("\u{feff}{TEXT}\r\n\nin Rome .")).expect(0).out;
+    let lines: Vec<Value> = out.lines().map(json).collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!((&lines[0]["text"], &lines[1]["text"]), (&TEXT.into(), &"".into()));
+    assert_eq!(lines[0]["ents"][0]["text"], "Ann Lee");
+    assert_eq!(lines[2]["ents"][0]["text"], "Rome");
+    assert_eq!(tag(&dir, &[], TEXT).expect(0).out, "[Ann Lee per] met 7 people in [Łódź geo] .\n");
+    assert_eq!(tag(&dir, &[], "").expect(0).out, "");
+}
+
+#[test]
+fn a_line_comes_back_before_the_next_is_sent() {
+    let dir = Dir::new();
+    let mut child = common::command(&dir.path("."))
+        .args(["tag", model(), "--out", "jsonl"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut to = child.stdin.take().unwrap();
+    let mut from = BufReader::new(child.stdout.take().unwrap());
+    for n in 0..20 {
+        writeln!(to, "Ann Lee met {n} people in Bern .").unwrap();
+        let mut line = String::new();
+        from.read_line(&mut line).unwrap();
+        assert_eq!(json(&line)["ents"][1]["label"], "geo", "{line}");
+    }
+    drop(to);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_stream_is_the_same_for_any_number_of_threads_and_any_company() {
+    let dir = Dir::new();
+    let line = |n: usize| match n % 7 {
+        0 => String::new(),
+        1 => "Eve Lee ".repeat(n % 90),
+        _ => format!(
+            "Tom met {n} people in Łódź , {} . Bob Lee slept in Rome .",
+            "x ".repeat(n % 40)
+        ),
+    };
+    // Three megabytes: several blocks of many pieces.
+    let lines: Vec<String> = (0..40_000).map(line).collect();
+    let input = lines.join("\n") + "\n";
+    assert!(input.len() > 3 << 20);
+    let args = |threads| ["--out", "jsonl", "--threads", threads];
+    let one = tag(&dir, &args("1"), &input).expect(0).out;
+    assert_eq!(one.lines().count(), lines.len());
+    assert!(one == tag(&dir, &args("2"), &input).expect(0).out, "two threads");
+    dir.write("all.txt", &input);
+    let by_file = [&["all.txt", "--in", "lines"], &args("2")[..]].concat();
+    assert!(one == tag(&dir, &by_file, "").expect(0).out, "from a file");
+    for (n, line) in one.lines().enumerate().step_by(4_999) {
+        assert_eq!(json(line)["text"], *lines[n], "order");
+        let alone = tag(&dir, &["--out", "jsonl", "--in", "text", "--text", &lines[n]], "");
+        assert_eq!(alone.expect(0).out.trim_end(), line, "alone");
+    }
+}
+
+#[test]
+fn json_lines_keep_their_other_fields_as_they_are() {
+    let dir = Dir::new();
+    let input = "{\"id\":12345678901234567890,\"text\":\"in Rome\",\"ents\":[1],\"x\":{\"y\":1.50}}\n\n{\"text\":\"\"}\n";
+    let out = tag(&dir, &["--in", "jsonl", "--out", "jsonl"], input).expect(0).out;
+    let lines: Vec<&str> = out.lines().collect();
+    assert!(lines[0].ends_with("\"id\":12345678901234567890,\"x\":{\"y\":1.50}}"), "{out}");
+    assert_eq!(json(lines[0])["ents"][0]["text"], "Rome");
+    assert_eq!(lines[1], "{\"text\":\"\",\"ents\":[]}");
+    for (bad, part) in
+        [("7", "not a JSON object"), ("{\"a\":1}", "without `text`"), ("{\"text\":1}", "no string")]
+    {
+        let input = format!("{{\"text\":\"a\"}}\n\n{bad}\n");
+        let ran = tag(&dir, &["--in", "jsonl", "--out", "jsonl"], &input).expect(2);
+        ran.says(&["E049", "<stdin>:3", part]);
+    }
+}
+
+#[test]
+fn offsets_count_characters_bytes_or_utf16_units() {
+    let dir = Dir::new();
+    let text = "𝄞 é in Łódź .";
+    let at = |offsets: &str| {
+        let out = tag(&dir, &["--out", "jsonl", "--offsets", offsets], text).expect(0).out;
+        let ent = &json(&out)["ents"][0];
+        [&ent["start"], &ent["end"]].map(|n| n.as_u64().unwrap())
+    };
+    assert_eq!([at("chars"), at("utf16"), at("bytes")], [[7, 11], [8, 12], [11, 18]]);
+    tag(&dir, &["--out", "spacy", "--offsets", "bytes"], text).expect(2).says(&["E048"]);
+}
+
+#[test]
+fn entities_less_likely_than_asked_for_are_left_out_everywhere() {
+    let dir = Dir::new();
+    let out = tag(&dir, &["--out", "jsonl"], TEXT).expect(0).out;
+    let scores: Vec<f64> = json(&out)["ents"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["score"].as_f64().unwrap())
+        .collect();
+    assert!(scores.len() == 2 && scores[0] != scores[1], "{scores:?}");
+    let between = format!("{}", (scores[0] + scores[1]) / 2.0);
+    let kept = if scores[0] > scores[1] { "per" } else { "geo" };
+    for layout in ["text", "jsonl", "conll", "spacy", "html"] {
+        let out = tag(&dir, &["--out", layout, "--min-score", &between], TEXT).expect(0).out;
+        let found = |label: &str| match layout {
+            "text" => out.contains(&format!(" {label}]")),
+            "conll" => out.contains(&format!("B-{label}")),
+            "html" => out.contains(&format!("data-label=\"{label}\"")),
+            _ => out.contains(&format!("\"label\":\"{label}\"")),
+        };
+        let there = ["per", "geo"].map(found);
+        assert_eq!(there, [kept == "per", kept == "geo"], "{layout}: {out}");
+    }
+    tag(&dir, &["--min-score", "7"], TEXT).expect(2).says(&["E048"]);
+}
+
+#[test]
+fn spacys_shape_has_sentences_and_tokens_that_cut_the_text() {
+    let dir = Dir::new();
+    let out = tag(&dir, &["--out", "spacy"], "Ann Lee met Bob. They left Łódź.").expect(0).out;
+    let doc = json(&out);
+    let text: Vec<char> = doc["text"].as_str().unwrap().chars().collect();
+    let cut = |piece: &Value| -> String {
+        let at = |key: &str| piece[key].as_u64().unwrap() as usize;
+        text[at("start")..at("end")].iter().collect()
+    };
+    let all = |key: &str| doc[key].as_array().unwrap().iter().map(cut).collect::<Vec<_>>();
+    assert_eq!(all("sents"), ["Ann Lee met Bob.", "They left Łódź."]);
+    assert_eq!(all("tokens"), ["Ann", "Lee", "met", "Bob", ".", "They", "left", "Łódź", "."]);
+    assert!(all("ents").contains(&"Ann Lee".to_owned()), "{out}");
+    assert_eq!(doc["tokens"][3]["id"], 3);
+}
+
+#[test]
+fn brat_is_written_and_read_back() {
+    let dir = Dir::new();
+    dir.write("a.txt", format!("{TEXT}\nEve Lee met 3 people in Rome ."));
+    tag(&dir, &["a.txt", "--out", "brat", "-o", "b.ann"], "").expect(0);
+    assert_eq!(dir.read("b.txt"), dir.read("a.txt"));
+    let ann = dir.read("b.ann");
+    assert!(ann.starts_with("T1\tper 0 7\tAnn Lee\nT2\tgeo 24 28\tŁódź\n"), "{ann}");
+    dir.run(&["convert", "b.ann", "c.conll", "-q"]).expect(0);
+    let direct = tag(&dir, &["a.txt", "--out", "conll"], "").expect(0).out;
+    assert_eq!(dir.read("c.conll").replace('\t', " "), direct);
+    dir.write("b.ann", ann.replace("Łódź", "Lodz"));
+    dir.run(&["convert", "b.ann", "d.conll"]).expect(2).says(&["E070", "b.ann:2", "Łódź"]);
+    tag(&dir, &["a.txt", "--out", "brat"], "").expect(2).says(&["E048", "-o OUT.ann"]);
+}
+
+#[test]
+fn a_folder_is_mirrored_and_nothing_of_it_is_touched() {
+    let dir = Dir::new();
+    std::fs::create_dir_all(dir.path("in/deep/er")).unwrap();
+    dir.write("in/a.txt", TEXT);
+    dir.write("in/deep/er/b.txt", "Tom Lee met 3 people in Rome .");
+    dir.write("in/.hidden", [0xff]);
+    tag(&dir, &["in", "-o", "out", "--out", "jsonl"], "").expect(0).says(&["2 files"]);
+    assert_eq!(json(&dir.read("out/deep/er/b.txt.jsonl"))["ents"][1]["text"], "Rome");
+    assert_eq!(json(&dir.read("out/a.txt.jsonl"))["text"], TEXT);
+    assert!(!dir.path("out/.hidden.jsonl").exists());
+    // Again, into a folder within: its own output is no input.
+    for _ in 0..2 {
+        tag(&dir, &["in", "-o", "in/out", "-q"], "").expect(0);
+        assert_eq!(std::fs::read_dir(dir.path("in/out")).unwrap().count(), 2);
+    }
+    tag(&dir, &["in", "-o", "in"], "").expect(2).says(&["E048", "written over"]);
+    assert_eq!(dir.read("in/a.txt"), TEXT);
+    tag(&dir, &["in"], "").expect(2).says(&["E048", "-o"]);
+    dir.write("in/deep/c.txt", [0x41, 0xff, 0x00]);
+    tag(&dir, &["in", "-o", "out2"], "").expect(2).says(&["c.txt"]);
+}
+
+#[test]
+fn what_is_no_text_stops_the_stream_with_its_line_and_leaves_no_file() {
+    let dir = Dir::new();
+    dir.write("bad.sh", "");
+    let mut child = common::command(&dir.path("."))
+        .args(["tag", model(), "-o", "out.txt"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut to = child.stdin.take().unwrap();
+    to.write_all(b"fine\nnot \xff fine\n").unwrap();
+    drop(to);
+    let ran = common::Ran::from(child.wait_with_output().unwrap()).expect(2);
+    ran.says(&["E001", "<stdin>:2:5", "0xFF"]);
+    let left: Vec<_> =
+        std::fs::read_dir(dir.path(".")).unwrap().map(|f| f.unwrap().file_name()).collect();
+    assert_eq!(left, ["bad.sh"]);
+}
