@@ -65,8 +65,7 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "E052",
-        "`explain` shows a sentence or a few: a text without words, or with too many, is refused, and \
-         so are several networks that tag together.",
+        "`explain` shows a sentence or a few: a text without words, or with too many, is refused.",
     ),
 ];
 

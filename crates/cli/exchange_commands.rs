@@ -26,7 +26,7 @@ pub fn export(args: &ExportArgs, screen: Screen) -> std::result::Result<(), Stop
     };
     let bytes = exchange::export(&model, kind)?;
     let example = |text: &String| exchange::example(&model, &input::words_of(text));
-    let example = args.example.as_ref().map(example).transpose()?;
+    let example = args.example.as_ref().map(example);
     write_atomically(&args.output, &bytes)?;
     if let Some(((path, _), example)) = beside.as_ref().zip(example) {
         write_atomically(path, format!("{example:#}\n").as_bytes())?;

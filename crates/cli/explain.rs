@@ -15,12 +15,6 @@ const MOST: usize = 120;
 /// Explains a text, or what stands on standard input.
 pub fn run(args: &ExplainArgs, screen: Screen) -> Result<(), Stop> {
     let model = Model::load(&args.model)?;
-    let members = model.tagger.spec.members;
-    if members > 1 {
-        let error =
-            Error::new("E052", format!("the model is {members} networks that tag together"));
-        return Err(error.help("explain shows one: train with --set members=1").into());
-    }
     let text = match &args.text {
         Some(text) if text != "-" => text.clone(),
         _ => input::read_stdin()?,

@@ -407,6 +407,11 @@ impl<F: Real> Tagger<F> {
         all
     }
 
+    /// The taggers whose scores are averaged, each on its own; one that is alone is the only one.
+    pub fn members(&self) -> impl Iterator<Item = &Tagger<F>> {
+        std::iter::once(self).chain(&self.others)
+    }
+
     /// Tokens → scores (N, K) to tag by, without dropout: the mean of all members' scores. Since a path's score is a
     /// sum, the best path by the mean is the best by the mean of the members' scores of whole paths.
     pub fn scores(&self, input: Input) -> Array2<F> {
@@ -540,8 +545,8 @@ impl<F: Real> Tagger<F> {
         }
     }
 
-    /// The mean of all members' transitions.
-    fn mean_crf(&self) -> Option<Crf<F>> {
+    /// The mean of all members' transitions, which [`Tagger::chain`] decides by; none without a CRF.
+    pub fn mean_crf(&self) -> Option<Crf<F>> {
         let mut mean = self.network.crf.clone()?;
         self.others.iter().filter_map(|m| m.network.crf.as_ref()).for_each(|crf| mean.add(crf));
         let share = F::one() / F::of(self.spec.members as f64);
@@ -943,6 +948,26 @@ mod tests {
                 check(full(CharKind::Lstm), noise, lengths, 2 + 1 + 1 + 7 + 6 + 2 + 3);
             }
         }
+    }
+
+    #[test]
+    fn the_loss_is_that_of_the_head() {
+        let packing = Packing::new(vec![2, 1]);
+        let (scores, tags) = (normal(3, 3, 4).mapv(f64::abs), [1, 0, 3]);
+        let loss = |head| {
+            let tagger = tagger(plain(head));
+            let mut grads = tagger.zeros_like().network;
+            tagger.loss(scores.clone(), &tags, &packing, 0.5, &mut grads)
+        };
+        let softmax = softmax::cross_entropy(scores.clone(), &tags, None, 0.5);
+        let relu = keras_relu::cross_entropy(scores.clone(), &tags, 0.5);
+        let crf = tagger(plain(Head::Crf)).network.crf.unwrap();
+        let (mut grads, free) = (crf.zeros_like(), Allowed::all(4));
+        let crf = crf.loss(scores.clone(), &tags, &packing, &free, 0.5, &mut grads);
+        assert!(softmax != relu && softmax != crf && relu != crf);
+        assert_eq!(loss(Head::Softmax), softmax);
+        assert_eq!(loss(Head::KerasRelu), relu);
+        assert_eq!(loss(Head::Crf), crf);
     }
 
     #[test]
