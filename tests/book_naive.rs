@@ -235,6 +235,19 @@ fn the_walk_from_the_right_turns_each_sentence_round_within_its_own_length() {
     assert!((&wrong.row(3) - &h.row(short[3])).iter().any(|d| d.abs() > 0.01));
 }
 
+// Chapter 6: dropout.
+
+/// The mean of y = x m over many draws of a mask that drops with probability `p` and scales what is kept.
+#[test]
+fn what_is_kept_is_scaled_so_that_the_mean_stays() {
+    let (p, x, n) = (0.3, 2.0, 100_000);
+    let noise = nn::dropout::Noise { seed: 1, epoch: 1, sentences: &[0], locked: true };
+    let mask = noise.mask::<f64>(0, n, p).expect("p is not 0");
+    let mean = (&mask * x).sum() / n as f64;
+    // A unit's variance is x² p / (1 − p): three standard deviations of the mean.
+    assert!((mean - x).abs() < 3.0 * x * (p / (1.0 - p) / n as f64).sqrt(), "{mean}");
+}
+
 // Chapter 7: a table is a product with one-hot rows.
 
 fn one_hot(ids: &[u32], n: usize) -> Matrix {
@@ -296,6 +309,95 @@ fn the_gradient_of_log_z_is_the_marginal() {
     let packing = Packing::new(vec![4]);
     assert!((chain.log_partitions(&s, &packing)[0] - log_z).abs() < 1e-12);
     assert!(close(&chain.marginals(&s, &packing), &p));
+}
+
+fn log_sum_exp(terms: impl Iterator<Item = f64>) -> f64 {
+    terms.map(f64::exp).sum::<f64>().ln() // chapter 11 says what is wrong with it
+}
+
+/// log Z and P(y_t = j) with sums over beginnings, α, and over ends, β.
+fn forward_backward(s: &Matrix, a: &Matrix) -> (f64, Matrix) {
+    let (n, k) = s.dim();
+    let (mut alpha, mut beta) = (s.clone(), Matrix::zeros((n, k)));
+    for t in 1..n {
+        for j in 0..k {
+            let ways = (0..k).map(|i| alpha[[t - 1, i]] + a[[i, j]]);
+            alpha[[t, j]] = s[[t, j]] + log_sum_exp(ways); // (2)
+        }
+    }
+    let log_z = log_sum_exp((0..k).map(|j| alpha[[n - 1, j]])); // (3)
+    for t in (1..n).rev() {
+        for i in 0..k {
+            let ways = (0..k).map(|j| a[[i, j]] + s[[t, j]] + beta[[t, j]]);
+            beta[[t - 1, i]] = log_sum_exp(ways); // (2')
+        }
+    }
+    (log_z, (alpha + beta).mapv(|path| (path - log_z).exp())) // (3')
+}
+
+#[test]
+fn sums_over_beginnings_and_ends_are_sums_over_all_paths() {
+    for n in 1..5 {
+        let (s, a) = (draw(0, n, 3) * 2.0, draw(1, 3, 3));
+        let ((log_z, p), (want, want_p)) = (forward_backward(&s, &a), crf_by_definition(&s, &a));
+        assert!((log_z - want).abs() < 1e-12 && close(&p, &want_p));
+    }
+}
+
+// Chapter 9: the letters of one word under a convolution.
+
+/// One filter `w` (3E) and its bias over a word's letters (P, E), and the way back from dy: y, dw, db, de.
+fn one_filter(e: &Matrix, w: &Vector, b: f64, dy: f64) -> (f64, Vector, f64, Matrix) {
+    let (n, width) = e.dim();
+    let inside = |p: usize, part: usize| (p + part).checked_sub(1).filter(|&q| q < n);
+    let z = |p: usize| {
+        let parts = (0..3).filter_map(|part| Some((part, inside(p, part)?)));
+        b + parts
+            .map(|(part, q)| w.slice(s![part * width..(part + 1) * width]).dot(&e.row(q)))
+            .sum::<f64>()
+    };
+    let best = (0..n).fold(0, |best, p| if z(p) > z(best) { p } else { best }); // (4)
+    let y = z(best).tanh(); // (5)
+    let dz = dy * (1.0 - y * y); // (5'); (4'): the other places get nothing
+    let (mut dw, mut de) = (Vector::zeros(3 * width), Matrix::zeros((n, width)));
+    for part in 0..3 {
+        if let Some(q) = inside(best, part) {
+            for d in 0..width {
+                dw[part * width + d] += dz * e[[q, d]]; // (3')
+                de[[q, d]] += dz * w[part * width + d]; // (2')
+            }
+        }
+    }
+    (y, dw, dz, de)
+}
+
+#[test]
+fn only_the_window_of_the_maximum_learns() {
+    let layer = nn::char_cnn::CharCnn {
+        table: draw(0, 6, 2),
+        w: draw(1, 4, 6),
+        b: draw(2, 1, 4).row(0).to_owned(),
+    };
+    let words = nn::chars::Spellings::new(vec![3, 1, 4, 1, 5, 2], vec![0, 5, 6]);
+    let dy = draw(3, 2, 4);
+    let (y, cache) = layer.forward(&words);
+    let mut grads = layer.zeros_like();
+    layer.backward(&words, cache, &dy, &mut grads);
+
+    let mut sum = layer.zeros_like();
+    for ((u, m), &dy) in dy.indexed_iter() {
+        let chars: Vec<usize> = words.chars()[words.word(u)].iter().map(|&c| c as usize).collect();
+        let e = layer.table.select(Axis(0), &chars);
+        let (want, dw, db, de) = one_filter(&e, &layer.w.row(m).to_owned(), layer.b[m], dy);
+        assert!((y[[u, m]] - want).abs() < 1e-12);
+        sum.w.row_mut(m).zip_mut_with(&dw, |sum, d| *sum += d);
+        sum.b[m] += db;
+        for (char, de) in chars.iter().zip(de.rows()) {
+            sum.table.row_mut(*char).zip_mut_with(&de, |sum, d| *sum += d);
+        }
+    }
+    assert!(close(&grads.w, &sum.w) && close(&grads.table, &sum.table));
+    assert!((grads.b - sum.b).iter().all(|d| d.abs() < 1e-12));
 }
 
 // Chapter 10: Adam.
