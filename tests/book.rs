@@ -206,6 +206,9 @@ fn formulas_can_be_read() {
             let html = math::mathml(latex, formula.block);
             assert!(html.is_ok(), "{}: {:?}: {latex}", page.display(), html.err());
         }
+        // One that is broken over two lines would stand there as it is written.
+        let halves = |l: &&str| l.matches("$`").count() != l.matches("`$").count();
+        assert_eq!(text.lines().find(halves), None, "{}", page.display());
     }
     assert!(formulas > 50, "only {formulas} formulas were found");
 }

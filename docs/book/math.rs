@@ -47,7 +47,9 @@ fn replace(markdown: &str) -> String {
     for formula in formulas(markdown) {
         html += &markdown[end..formula.range.start];
         // A formula that cannot be read is shown as it stands; the book's test refuses it.
-        html += &mathml(formula.latex, formula.block).unwrap_or_else(|_| formula.latex.into());
+        let shown = mathml(formula.latex, formula.block).unwrap_or_else(|_| formula.latex.into());
+        // What is wider than the page scrolls by itself.
+        html += &if formula.block { format!("<div class=\"formula\">{shown}</div>\n") } else { shown };
         end = formula.range.end;
     }
     html + &markdown[end..]
