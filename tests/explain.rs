@@ -231,7 +231,7 @@ fn by_keys_alone_one_reaches_every_network_and_the_focus_stays_with_the_word() {
     let script = "
         const log = [], equations = document.getElementById('equations');
         onerror = (e) => log.push('error ' + e);
-        const note = (what) => log.push(what + ': ' + equations.textContent.split('\n')[0]);
+        const note = (what) => log.push(what + ': ' + equations.textContent.split('\\n')[0]);
         const key = (k) => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: k, bubbles: true }));
         const asked = () => document.querySelector('#asked [aria-pressed=true]').textContent;
         document.querySelectorAll('.word')[0].focus(); key('Home'); note('first');
@@ -242,7 +242,7 @@ fn by_keys_alone_one_reaches_every_network_and_the_focus_stays_with_the_word() {
         const before = asked(); key('2'); log.push('asked ' + (before !== asked()));
         log.push('alone ' + /of 2 networks say/.test(document.getElementById('tag-detail').textContent));
         key('s'); note('sentence');
-        document.title = log.join('\n');";
+        document.title = log.join('\\n');";
     let dom = in_browser(&browser, &dir, &dir.path("page.html"), script);
     let title = dom.split_once("<title>").unwrap().1.split_once("</title>").unwrap().0;
     let lines: Vec<&str> = title.lines().collect();
