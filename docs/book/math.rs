@@ -49,7 +49,8 @@ fn replace(markdown: &str) -> String {
         // A formula that cannot be read is shown as it stands; the book's test refuses it.
         let shown = mathml(formula.latex, formula.block).unwrap_or_else(|_| formula.latex.into());
         // What is wider than the page scrolls by itself.
-        html += &if formula.block { format!("<div class=\"formula\">{shown}</div>\n") } else { shown };
+        html +=
+            &if formula.block { format!("<div class=\"formula\">{shown}</div>\n") } else { shown };
         end = formula.range.end;
     }
     html + &markdown[end..]

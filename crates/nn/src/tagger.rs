@@ -425,7 +425,10 @@ impl<F: Real> Tagger<F> {
         sum / F::of(self.spec.members as f64)
     }
 
-    /// Tokens → scores (N, K). With `noise`, dropout is on.
+    /// Tokens → scores (N, K), of the first member alone. With `noise`, dropout is on.
+    ///
+    /// # Panics
+    /// If `input` lacks what the network reads (letters, vectors, features), or an id is not a row of its table.
     pub fn forward(&self, input: Input, noise: Option<&Noise<'_>>) -> (Array2<F>, Cache<F>) {
         let Input { packing, words, wide, chars, vectors } = input;
         let (mut x, words) = self.words.forward(&words); // (1)
@@ -469,6 +472,9 @@ impl<F: Real> Tagger<F> {
     }
 
     /// `ds` (N, K), the gradient of the scores → the gradients of the tables. Adds to `grads`.
+    ///
+    /// # Panics
+    /// If `ds` is not shaped like the scores, or `grads` not like the weights.
     pub fn backward(
         &self,
         cache: Cache<F>,
@@ -509,7 +515,10 @@ impl<F: Real> Tagger<F> {
     }
 
     /// (8) and (8'): scores (N, K) and the right tags → Σ_N loss, not weighted, and ds, weighted. Adds the
-    /// gradient of the transitions to `grads`.
+    /// gradient of the transitions to `grads`. `weight` is 1 over the tokens of the batch, as a rule.
+    ///
+    /// # Panics
+    /// If there is not one tag below K for each row of `scores`.
     pub fn loss(
         &self,
         scores: Array2<F>,
