@@ -183,7 +183,7 @@ fn every_chapter_derives_shows_asks_and_lets_check_and_names_the_command_of_each
         let derived = text.contains("\n## Derivation\n") || name == "postmortem.md";
         assert!(derived && !math::formulas(&text).is_empty(), "{name} derives nothing");
     }
-    assert_eq!(chapters, 12);
+    assert_eq!(chapters, 13);
 }
 
 #[test]

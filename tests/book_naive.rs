@@ -2,8 +2,10 @@
 //! the work. The book (docs/book/src) quotes these functions; tests/book.rs sees that it quotes them as
 //! they stand.
 
-use ndarray::{Array1, Array2, Axis, array, s};
+use ndarray::{Array1, Array2, Axis, array, concatenate, s};
+use nn::bilstm::BiLstm;
 use nn::lstm::{Lstm, Masks};
+use nn::tagger::{Head, Input, Layer, LayerKind, LayerSpec, Spec, Tagger};
 use nn::{Direction, Packing, Params};
 use tensor::random::{Purpose, Stream};
 
@@ -151,15 +153,15 @@ fn walk_forward(l: &Lstm<f64>, x: &Matrix) -> (Matrix, Vec<Vec<Unit>>) {
     (h, steps)
 }
 
-/// The way back: from the last word to the first.
+/// The way back, from the last word to the first: the weights' gradients and dx.
 fn walk_backward(
     l: &Lstm<f64>,
     x: &Matrix,
     h: &Matrix,
     steps: &[Vec<Unit>],
     dy: &Matrix,
-) -> Lstm<f64> {
-    let (n_hidden, mut grads) = (l.n_hidden(), l.zeros_like());
+) -> (Lstm<f64>, Matrix) {
+    let (n_hidden, mut grads, mut dx) = (l.n_hidden(), l.zeros_like(), Matrix::zeros(x.raw_dim()));
     let (mut dh_next, mut dc_next) = (Vector::zeros(n_hidden), Vector::zeros(n_hidden));
     for t in (0..x.nrows()).rev() {
         let dh = &dy.row(t) + &dh_next;
@@ -173,9 +175,10 @@ fn walk_backward(
         add_outer(&mut grads.w_ih, &da, &x.row(t).to_owned());
         add_outer(&mut grads.w_hh, &da, &h_prev);
         grads.b += &da;
+        dx.row_mut(t).assign(&l.w_ih.t().dot(&da));
         dh_next = l.w_hh.t().dot(&da);
     }
-    grads
+    (grads, dx)
 }
 
 /// to += a bᵀ
@@ -195,7 +198,7 @@ fn a_packed_shard_is_its_sentences_one_by_one() {
     let (x, dy) = (draw(3, packing.rows(), 2), draw(4, packing.rows(), 3));
     let (h, cache) = layer.forward(x.clone(), &packing, Direction::Forward, Masks::default());
     let mut grads = layer.zeros_like();
-    layer.backward(cache, dy.view(), &mut grads);
+    let dx = layer.backward(cache, dy.view(), &mut grads);
 
     let mut sum = layer.zeros_like();
     for (r, &n) in packing.lengths().iter().enumerate() {
@@ -203,7 +206,9 @@ fn a_packed_shard_is_its_sentences_one_by_one() {
         let of = |a: &Matrix| a.select(Axis(0), &rows);
         let (want, steps) = walk_forward(&layer, &of(&x));
         assert!(close(&of(&h), &want));
-        sum.add(&walk_backward(&layer, &of(&x), &want, &steps, &of(&dy)));
+        let (own, want_dx) = walk_backward(&layer, &of(&x), &want, &steps, &of(&dy));
+        assert!(close(&of(&dx), &want_dx));
+        sum.add(&own);
     }
     assert!(close(&grads.w_hh, &sum.w_hh) && close(&grads.w_ih, &sum.w_ih));
     assert!((grads.b - sum.b).iter().all(|d| d.abs() < 1e-12));
@@ -312,7 +317,7 @@ fn the_gradient_of_log_z_is_the_marginal() {
 }
 
 fn log_sum_exp(terms: impl Iterator<Item = f64>) -> f64 {
-    terms.map(f64::exp).sum::<f64>().ln() // chapter 11 says what is wrong with it
+    terms.map(f64::exp).sum::<f64>().ln() // chapter 12 says what is wrong with it
 }
 
 /// log Z and P(y_t = j) with sums over beginnings, α, and over ends, β.
@@ -400,7 +405,62 @@ fn only_the_window_of_the_maximum_learns() {
     assert!((grads.b - sum.b).iter().all(|d| d.abs() < 1e-12));
 }
 
-// Chapter 10: Adam.
+// Chapter 10: the whole tagger, out of the pieces above.
+
+/// One sentence through words, a bidirectional LSTM, a dense layer and a softmax, and back.
+fn whole_network(t: &Tagger<f64>, ids: &[u32], tags: &[usize]) -> (f64, Tagger<f64>) {
+    let Layer::BiLstm(BiLstm { forward, backward }) = &t.network.encoder[0] else { unreachable!() };
+    let (dense, n_hidden) = (&t.network.dense, forward.n_hidden());
+    let turned = |x: &Matrix| x.slice(s![..;-1, ..]).to_owned();
+
+    let hot = one_hot(ids, t.words.rows.nrows());
+    let x = hot.dot(&t.words.rows); // (1)
+    let (h, steps) = walk_forward(forward, &x); // (4)
+    let (h_back, steps_back) = walk_forward(backward, &turned(&x));
+    let y = concatenate![Axis(1), h, turned(&h_back)];
+    let scores = dense_forward(&y, &dense.w, &dense.b); // (6)
+
+    let (mut loss, mut ds) = (0.0, Matrix::zeros(scores.raw_dim()));
+    let weight = 1.0 / tags.len() as f64;
+    for (n, &tag) in tags.iter().enumerate() {
+        let (loss_n, ds_n) = cross_entropy_by_the_chain_rule(&scores.row(n).to_owned(), tag);
+        loss += weight * loss_n; // (8)
+        ds.row_mut(n).assign(&(ds_n * weight)); // (8')
+    }
+
+    let mut grads = t.zeros_like();
+    let (dy, dw, db) = dense_backward(&y, &dense.w, &ds); // (6')
+    (grads.network.dense.w, grads.network.dense.b) = (dw, db);
+    let (dh, dh_back) = dy.view().split_at(Axis(1), n_hidden); // (4')
+    let (there, dx) = walk_backward(forward, &x, &h, &steps, &dh.to_owned());
+    let dh_back = turned(&dh_back.to_owned());
+    let (back, dx_back) = walk_backward(backward, &turned(&x), &h_back, &steps_back, &dh_back);
+    grads.network.encoder[0] = Layer::BiLstm(BiLstm { forward: there, backward: back });
+    grads.words.rows = hot.t().dot(&(dx + turned(&dx_back))); // (1')
+    (loss, grads)
+}
+
+#[test]
+fn the_whole_network_is_its_pieces_one_after_the_other_and_back() {
+    let layer =
+        LayerSpec { kind: LayerKind::BiLstm, n_hidden: 3, dropout: 0.0, recurrent_dropout: 0.0 };
+    let tagger = Tagger::<f64>::new(Spec::plain(7, 4, vec![layer], 5, Head::Softmax), 1);
+    let (ids, tags) = ([3, 1, 6, 1, 2], [0, 4, 2, 2, 1]);
+    let (want_loss, want) = whole_network(&tagger, &ids, &tags);
+
+    let packing = Packing::new(vec![5]);
+    let mut grads = tagger.zeros_like();
+    let (scores, cache) = tagger.forward(Input::words(ids.to_vec(), &packing), None);
+    let tags = tags.map(|tag| tag as u32);
+    let (loss, ds) = tagger.loss(scores, &tags, &packing, 0.2, &mut grads.network);
+    tagger.backward(cache, &ds, &mut grads.network).words.add_to(&mut grads.words.rows);
+    assert!((0.2 * loss - want_loss).abs() < 1e-12);
+    for ((name, got), (_, want)) in grads.tensors().into_iter().zip(want.tensors()) {
+        assert!(got.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-12), "{name}");
+    }
+}
+
+// Chapter 11: Adam.
 
 /// Algorithm 1 of the paper for one weight; (m, v) go from step to step, t counts from 1.
 fn adam_step(w: f64, (m, v): (f64, f64), g: f64, t: i32, rate: f64) -> (f64, (f64, f64)) {
@@ -437,7 +497,7 @@ fn a_row_that_was_touched_once_moves_on_under_the_dense_rule_and_rests_under_the
     assert!(1.0 - dense > 3.0 * (1.0 - lazy));
 }
 
-// Chapter 11: numerics.
+// Chapter 12: numerics.
 
 #[test]
 fn a_sum_depends_on_its_order() {

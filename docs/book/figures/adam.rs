@@ -1,4 +1,4 @@
-//! Chapter 10: how far Adam goes, weight by weight, and what becomes of a word's row between its batches.
+//! Chapter 11: how far Adam goes, weight by weight, and what becomes of a word's row between its batches.
 
 use ndarray::Array1;
 use train::Trainer;

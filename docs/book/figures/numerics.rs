@@ -1,4 +1,4 @@
-//! Chapter 11: how exact a gradient check is. Everything is computed in `f64` but for one line.
+//! Chapter 12: how exact a gradient check is. Everything is computed in `f64` but for one line.
 
 use ndarray::Array2;
 use nn::lstm::{Lstm, Masks};
