@@ -30,10 +30,13 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// A file's name and what is in it.
 type Figure = (&'static str, String);
 
+/// What makes the figures of a chapter.
+type Maker = fn() -> Result<Vec<Figure>>;
+
 fn main() -> Result<()> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/book/src/figures"));
     std::fs::create_dir_all(&folder)?;
-    let chapters: [(&str, fn() -> Result<Vec<Figure>>); 6] = [
+    let chapters: [(&str, Maker); 6] = [
         ("time", time::figures),
         ("crf", crf::figures),
         ("letters", letters::figures),
