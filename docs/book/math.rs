@@ -112,6 +112,7 @@ pub fn mathml(latex: &str, block: bool) -> Result<String, String> {
     let mut html = String::new();
     let events = events.into_iter().map(Ok::<_, std::convert::Infallible>);
     push_mathml(&mut html, events, config).map_err(|e| e.to_string())?;
-    // A blank line would end the HTML block in Markdown.
-    Ok(html.replace('\n', " "))
+    // A sign of less is written as it is, which HTML takes for a tag; a blank line would end the HTML block in
+    // Markdown.
+    Ok(html.replace("<</", "&lt;</").replace('\n', " "))
 }
