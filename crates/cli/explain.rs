@@ -3,7 +3,6 @@
 use std::io::{self, IsTerminal, Write};
 
 use data::Error;
-use train::Model;
 use train::explain::explain;
 
 use crate::args::{ExplainArgs, ExplainKind};
@@ -14,7 +13,7 @@ const MOST: usize = 120;
 
 /// Explains a text, or what stands on standard input.
 pub fn run(args: &ExplainArgs, screen: Screen) -> Result<(), Stop> {
-    let model = Model::load(&args.model)?;
+    let model = input::model(&args.model)?;
     let members = model.tagger.spec.members;
     if members > 1 {
         let error =

@@ -9,11 +9,11 @@ use serde_json::json;
 use train::Model;
 
 use crate::args::InfoArgs;
-use crate::{Screen, Stop};
+use crate::{Screen, Stop, input};
 
 /// Shows layers, shapes and counts, tags, provenance.
 pub fn run(args: &InfoArgs, screen: Screen) -> Result<(), Stop> {
-    let model = Model::load(&args.model)?;
+    let model = input::model(&args.model)?;
     let mut out = io::stdout().lock();
     if args.json {
         let text = serde_json::to_string_pretty(&as_json(&model)).expect("plain values");

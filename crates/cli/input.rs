@@ -1,13 +1,15 @@
 //! What commands read: corpora, texts, the built-in corpus.
 
+use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
 
 use data::{Columns, Corpus, Encoding, Error, Format, ReadOptions, Result, Scheme, Split, Warning};
 use eval::Rule;
+use train::Model;
 
 use crate::args::{FormatArg, ReadArgs};
-use crate::{Screen, warn};
+use crate::{Screen, progress, warn};
 
 /// The built-in corpus and its parts; see `data/README.md`.
 const CORPUS: &[u8] = include_bytes!("../../data/longhand.csv.gz");
@@ -23,11 +25,26 @@ pub fn embedded() -> Result<(Corpus, Split)> {
     Ok((corpus, split))
 }
 
+/// The model in this file, or in the folder of a run.
+///
+/// # Errors
+/// E021 if there is none, E013 if it is none.
+pub fn model(path: &Path) -> Result<Model> {
+    Model::load(&model_path(path))
+}
+
+/// Where the model is that a path names: the folder of a run stands for the model in it.
+pub fn model_path(path: &Path) -> Cow<'_, Path> {
+    let within = path.join("model.safetensors");
+    if path.is_dir() && within.is_file() { within.into() } else { path.into() }
+}
+
 /// A tagged file, read as the flags say; `-` is standard input.
 ///
 /// # Errors
 /// What is wrong with the file, where, and what to do.
 pub fn read_corpus(path: &Path, args: &ReadArgs) -> Result<(Corpus, Vec<Warning>)> {
+    let _bar = progress::reading(path);
     if path.as_os_str() == "-" {
         return data::read_bytes("<stdin>", stdin_bytes()?, &options(args)?);
     }

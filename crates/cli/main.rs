@@ -76,6 +76,7 @@ fn main() -> ExitCode {
         color_err: cli.color.on(&io::stderr()),
         quiet: cli.quiet,
     };
+    progress::set_quiet(cli.quiet);
     let done = match &cli.command {
         Command::Train(args) => train_command::run(args, screen),
         Command::Tag(args) => tag::run(args, screen),
@@ -101,7 +102,7 @@ fn main() -> ExitCode {
         Err(Stop::No) => ExitCode::from(1),
         Err(Stop::Interrupted) => ExitCode::from(130),
         Err(Stop::Error(error)) => {
-            say(&paint_first_word(&error.to_string(), screen));
+            tell(&error.to_string(), screen);
             ExitCode::from(if error.code == "E011" { 3 } else { 2 })
         }
     }
@@ -117,6 +118,16 @@ pub fn paint_first_word(text: &str, screen: Screen) -> String {
     format!("\x1b[1;{color}m{}\x1b[0m{}", &text[..end], &text[end..])
 }
 
+/// An error or a warning. On a terminal no line is wider than that; in a file or a pipe each part is one
+/// line, for programs that look for it.
+pub fn tell(text: &str, screen: Screen) {
+    let text = match output::width_of_stderr() {
+        Some(width) => output::fitted(text, width),
+        None => text.to_owned(),
+    };
+    say(&paint_first_word(&text, screen));
+}
+
 /// A line for people, on standard error. That nobody reads it any more is no reason to stop.
 pub fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
@@ -126,7 +137,7 @@ pub fn say(text: &str) {
 pub fn warn(warnings: &[data::Warning], screen: Screen) {
     if !screen.quiet {
         for warning in warnings {
-            say(&paint_first_word(&warning.to_string(), screen));
+            tell(&warning.to_string(), screen);
         }
     }
 }

@@ -51,11 +51,13 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     let provenance = Provenance::of(&corpus, &dataset, split_name);
     let mut trainer = Trainer::new(config, dataset)?;
     choose_device(&mut trainer, choice, screen)?;
+    let floors = results::floors(&trainer, &corpus, &trainer.dataset().split.dev);
     if !screen.quiet {
-        say(&header(&trainer, &corpus, scheme));
+        say(&header(&trainer, &corpus, scheme, floors.as_ref()));
     }
     progress::catch_interrupts();
-    let mut watch = Watch::new(trainer.config().epochs, trainer.history(), screen.quiet);
+    let all_o = floors.map(|floors| floors.all_o.token_accuracy);
+    let mut watch = Watch::new(trainer.config(), trainer.history(), all_o, screen);
     if folder.train(&mut trainer, &provenance, if_there, &mut watch)? == Ending::Interrupted {
         let command = format!("longhand train … -o {} --resume", output(args).display());
         say(&format!("interrupted; saved. Go on with: {command}"));
@@ -177,36 +179,44 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-/// What is about to happen, in three lines.
-fn header(trainer: &Trainer, corpus: &Corpus, scheme: Scheme) -> String {
+/// What is about to happen, in a few lines.
+fn header(
+    trainer: &Trainer,
+    corpus: &Corpus,
+    scheme: Scheme,
+    floors: Option<&results::Floors>,
+) -> String {
     let (d, c) = (trainer.dataset(), trainer.config());
     let source = corpus.source_of(0);
     let name = file_name(Path::new(&source.path));
     let [train, dev, test] = [&d.split.train, &d.split.dev, &d.split.test].map(|p| p.len());
     let n = report::human::count;
-    let floor = results::floors(trainer, corpus, &d.split.dev).map_or(String::new(), |f| {
+    let floor = floors.map_or(String::new(), |f| {
         let f1 = 100.0 * f.most_frequent_tag.micro.f1;
         format!("\nfloors on dev: all-O F1 0.00, most frequent tag of each word F1 {f1:.2}")
     });
-    format!(
-        "{name} ({}, {}): {} train, {} dev, {} test sentences; {} words, {} tags\n\
-         {}: {}, {} weights, seed {}, {} threads{floor}",
-        source.encoding,
-        scheme.name(),
-        n(train),
-        n(dev),
-        n(test),
-        n(d.code.vocab.len()),
-        d.tags.len(),
-        c.preset,
-        std::iter::once(format!("embedding:{}", c.embedding))
-            .chain(c.encoder.iter().cloned())
-            .collect::<Vec<_>>()
-            .join(" → "),
-        n(nn::Params::count(trainer.tagger())),
-        c.seed,
-        rayon::current_num_threads(),
-    ) + &vectors_line(d, c)
+    let layers: Vec<String> = std::iter::once(format!("embedding:{}", c.embedding))
+        .chain(c.encoder.iter().cloned())
+        .collect();
+    let lines = [
+        format!(
+            "{name} ({}, {}): {} words, {} tags",
+            source.encoding,
+            scheme.name(),
+            n(d.code.vocab.len()),
+            d.tags.len()
+        ),
+        format!("{} train, {} dev, {} test sentences", n(train), n(dev), n(test)),
+        format!(
+            "{}: {}, {} weights, seed {}, {}",
+            c.preset,
+            layers.join(" → "),
+            n(nn::Params::count(trainer.tagger())),
+            c.seed,
+            report::human::counted(rayon::current_num_threads(), "thread", "threads"),
+        ),
+    ];
+    lines.join("\n") + &floor + &vectors_line(d, c)
 }
 
 /// What the pretrained vectors are and how much of the data they cover, on a line of its own.

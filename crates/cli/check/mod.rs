@@ -10,7 +10,7 @@ use data::scheme::{self, Change};
 use data::{Corpus, Error, Scheme, Split, Warning};
 
 use crate::args::{CheckArgs, Deny};
-use crate::{Screen, Stop, input, output, paint_first_word};
+use crate::{Screen, Stop, input, output, tell};
 
 /// Examines data and shows what was found.
 pub fn run(args: &CheckArgs, screen: Screen) -> Result<(), Stop> {
@@ -115,7 +115,7 @@ pub fn before_training(
     let report = doctor::examine(corpus, &parts(split), Some(scheme), &[]);
     let warnings = report.findings.iter().filter(|finding| finding.severity == Severity::Warn);
     for finding in warnings.filter(|_| !screen.quiet) {
-        eprintln!("{}", paint_first_word(&finding.to_string(), screen));
+        tell(&finding.to_string(), screen);
     }
     json(&report, None)
 }

@@ -12,7 +12,6 @@ use std::time::Duration;
 use data::{Error, Warning};
 use serde_json::json;
 use tokio::net::TcpListener;
-use train::Model;
 use train::tagging::Ready;
 
 use crate::args::ServeArgs;
@@ -27,7 +26,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Serves until Ctrl-C or a TERM signal.
 pub fn run(args: &ServeArgs, screen: Screen) -> Result<(), Stop> {
     input::set_threads(args.threads, screen)?;
-    let ready = Arc::new(Ready::new(Model::load(&args.model)?));
+    let ready = Arc::new(Ready::new(input::model(&args.model)?));
     let metrics = Arc::new(Metrics::default());
     let service = Arc::new(Service {
         health: health(args, &ready),
