@@ -104,6 +104,15 @@ fn the_service_answers_refuses_and_stops() {
     assert_eq!(answers.as_array().unwrap(), &want[..20]);
     assert_eq!(server.ask("POST", "/tag", "text/plain", lines[3].as_bytes()).0, 200);
 
+    // How the tags came about; the text comes as a form sends it.
+    let (status, page) = server.ask("GET", "/explain?text=Ann+left+%C5%81%C3%B3d%C5%BA.", "", b"");
+    assert!(status == 200 && page.contains("Łódź") && page.contains("<!DOCTYPE html>"), "{page}");
+    assert_eq!(server.ask("GET", "/explain?text=+", "", b"").0, 400);
+    assert_eq!(server.ask("GET", "/explain", "", b"").0, 400);
+    let long = format!("/explain?text={}", "a+".repeat(200));
+    assert!(server.ask("GET", &long, "", b"").1.contains("too many to explain"));
+    assert!(server.ask("GET", "/", "", b"").1.contains("formaction=\"explain\""));
+
     // Other shapes.
     let (_, spacy) = server.tag(&json!({ "text": "In Houston. On Monday.", "format": "spacy" }));
     assert_eq!(

@@ -1,6 +1,5 @@
 //! What commands read: corpora, texts, the built-in corpus.
 
-use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
 
@@ -30,13 +29,35 @@ pub fn embedded() -> Result<(Corpus, Split)> {
 /// # Errors
 /// E021 if there is none, E013 if it is none.
 pub fn model(path: &Path) -> Result<Model> {
-    Model::load(&model_path(path))
+    if !path.is_dir() {
+        return Model::load(path).map_err(|error| match error.code {
+            "E021" if path.exists() => error,
+            "E021" => no_model(path),
+            _ => error,
+        });
+    }
+    let within = path.join(MODEL);
+    if within.is_file() {
+        return Model::load(&within);
+    }
+    let error = Error::new("E013", format!("{} holds no {MODEL}", path.display()));
+    let runs = std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let run = runs.filter(|run| run.join(MODEL).is_file()).min();
+    Err(error.at(path, None, None).help(match run {
+        Some(run) => format!("name one of the runs in it, such as {}", run.display()),
+        None => "a run is the folder that `longhand train -o RUN` made".to_owned(),
+    }))
 }
 
-/// Where the model is that a path names: the folder of a run stands for the model in it.
-pub fn model_path(path: &Path) -> Cow<'_, Path> {
-    let within = path.join("model.safetensors");
-    if path.is_dir() && within.is_file() { within.into() } else { path.into() }
+/// What the model of a run is called.
+const MODEL: &str = "model.safetensors";
+
+fn no_model(path: &Path) -> Error {
+    let error = Error::new("E021", "no such model").at(path, None, None);
+    error.help(match path.to_string_lossy().contains(' ') {
+        true => "the model comes first: longhand tag RUN --text \"…\"",
+        false => "`longhand train` makes one; a model is RUN/model.safetensors, or RUN itself",
+    })
 }
 
 /// A tagged file, read as the flags say; `-` is standard input.
@@ -111,10 +132,7 @@ pub fn words_of(text: &str) -> Vec<Vec<&str>> {
 /// # Errors
 /// E021 if it cannot be read, E001 if it is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String> {
-    let bytes = std::fs::read(path).map_err(|e| {
-        Error::new("E021", format!("cannot read {}: {e}", path.display())).at(path, None, None)
-    })?;
-    utf8(bytes, path)
+    data::read_text(path, Encoding::parse("utf-8")?).map(|(text, ..)| text)
 }
 
 /// All of standard input, UTF-8.

@@ -149,7 +149,7 @@ pub fn all_codes() -> impl Iterator<Item = &'static (&'static str, &'static str)
     codes.chain(data::CODES)
 }
 
-/// The meaning of an error's code, the keys of the configuration, or the usage.
+/// The meaning of an error's code, the keys of the configuration, or the usage of one command or all.
 fn help(topic: Option<&str>) -> Result<(), Stop> {
     let mut out = io::stdout().lock();
     match topic {
@@ -157,19 +157,21 @@ fn help(topic: Option<&str>) -> Result<(), Stop> {
         Some("config") => write!(out, "{}", train::config::PRESETS[0].1)?,
         Some("codes") => {
             for (code, text) in all_codes() {
-                writeln!(out, "{code}  {}", text.split(". ").next().unwrap_or(text))?;
+                let first = text.split(". ").next().unwrap_or(text);
+                write!(out, "{}", output::wrapped(&format!("{code}  {first}"), "      "))?;
             }
         }
         Some(topic) => {
-            let topic = topic.to_uppercase();
-            match all_codes().find(|(code, _)| *code == topic) {
-                Some((code, text)) => writeln!(out, "{code}: {text}")?,
-                None => {
-                    let error = data::Error::new("E044", format!("no help on `{topic}`"));
-                    let help =
-                        "`longhand help codes` lists the codes, `longhand help config` the keys";
-                    return Err(error.help(help).into());
-                }
+            let upper = topic.to_uppercase();
+            if let Some((code, text)) = all_codes().find(|(code, _)| *code == upper) {
+                write!(out, "{}", output::wrapped(&format!("{code}: {text}"), "      "))?;
+            } else if let Some(usage) = args::usage_of(topic) {
+                write!(out, "{usage}")?;
+            } else {
+                let error = data::Error::new("E044", format!("no help on `{topic}`"));
+                let help = "`longhand help` lists the commands, `longhand help codes` the codes, \
+                            `longhand help config` the keys";
+                return Err(error.help(help).into());
             }
         }
     }

@@ -38,6 +38,22 @@ pub fn refuse_existing(path: &Path, force: bool) -> Result<()> {
     Ok(())
 }
 
+/// Refuses to write over what is read: reading may have left out what nobody asked for.
+///
+/// # Errors
+/// E048 if they are one file.
+pub fn refuse_source(from: &Path, to: &Path) -> Result<()> {
+    let (from, there) = (from.canonicalize(), to.canonicalize());
+    if let (Ok(from), Ok(there)) = (from, there)
+        && from == there
+        && there.is_file()
+    {
+        let message = format!("{} would be written over what it is made of", to.display());
+        return Err(Error::new("E048", message).help("give the result another name"));
+    }
+    Ok(())
+}
+
 /// A corpus as a file; `path` stands in the error.
 ///
 /// # Errors

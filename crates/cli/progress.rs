@@ -72,8 +72,12 @@ impl Watch {
         let left = epochs.saturating_sub(r.epoch);
         let best = self.history.iter().rev().find(|r| r.best && r.dev.is_some());
         if left > 0 {
-            let each = self.start.elapsed() / self.done.max(1);
-            line += &format!("  ETA {}", report::human::duration(each * left));
+            let time = self.start.elapsed() / self.done.max(1) * left;
+            let time = match time.as_secs() {
+                0 => "<1s".to_owned(),
+                _ => report::human::duration(time),
+            };
+            line += &format!("  ETA {time}");
         } else if let Some(best) = best {
             line += &format!("  best @{}", best.epoch);
         }

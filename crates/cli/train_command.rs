@@ -45,6 +45,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     let (dataset, more) = Dataset::new(&corpus, split, &config, scheme, args.allow_new_labels)?;
     warnings.extend(more);
     reading.finish_and_clear();
+    warnings.extend(nothing_to_score(&dataset.split));
     warn(&warnings, screen);
     let check = check::before_training(&corpus, &dataset.split, scheme, screen);
 
@@ -65,6 +66,15 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     }
     drop(watch);
     finish(&folder, &trainer, &corpus, check, screen)
+}
+
+/// W029 if there is neither a dev part nor a test part.
+fn nothing_to_score(split: &Split) -> Option<Warning> {
+    let none = split.dev.is_empty() && split.test.is_empty();
+    none.then(|| {
+        Warning::new("W029", "no dev and no test part: nothing is scored, the last epoch is kept")
+            .help("more data, other shares (--split 80,10,10), or --dev FILE")
+    })
 }
 
 /// Who trains, as `--device` has it.
@@ -200,11 +210,11 @@ fn header(
         .collect();
     let lines = [
         format!(
-            "{name} ({}, {}): {} words, {} tags",
+            "{name} ({}, {}): {}, {}",
             source.encoding,
             scheme.name(),
-            n(d.code.vocab.len()),
-            d.tags.len()
+            report::human::counted(d.code.vocab.len(), "word", "words"),
+            report::human::counted(d.tags.len(), "tag", "tags"),
         ),
         format!("{} train, {} dev, {} test sentences", n(train), n(dev), n(test)),
         format!(

@@ -12,6 +12,7 @@ use std::time::Duration;
 use data::{Error, Warning};
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use train::tagging::Ready;
 
 use crate::args::ServeArgs;
@@ -19,6 +20,9 @@ use crate::{Screen, Stop, input, say, warn};
 use api::Service;
 use metrics::Metrics;
 use queue::Queue;
+
+/// The button that opens how the tags came about.
+const EXPLAIN: &str = r#"<button id="explain" class="other" formaction="explain" formtarget="_blank">Explain</button>"#;
 
 /// How long requests that run when the service is stopped may go on.
 const GRACE: Duration = Duration::from_secs(10);
@@ -31,7 +35,9 @@ pub fn run(args: &ServeArgs, screen: Screen) -> Result<(), Stop> {
     let service = Arc::new(Service {
         health: health(args, &ready),
         page: page(&ready),
-        queue: Queue::start(ready, metrics.clone()),
+        queue: Queue::start(ready.clone(), metrics.clone()),
+        ready,
+        explaining: Semaphore::new(1),
         metrics,
         timeout: Duration::from_secs(args.timeout),
     });
@@ -95,7 +101,12 @@ async fn stop_signal() {
 
 async fn bind(listen: &str) -> data::Result<TcpListener> {
     let fail = |what: String, help: &str| Error::new("E071", what).help(help);
-    let address: SocketAddr = listen.parse().map_err(|_| {
+    // A port alone is one of this machine, and so is its name.
+    let address = match listen.strip_prefix("localhost:").unwrap_or(listen) {
+        port if port.parse::<u16>().is_ok() => format!("127.0.0.1:{port}"),
+        _ => listen.to_owned(),
+    };
+    let address: SocketAddr = address.parse().map_err(|_| {
         let help = "such as 127.0.0.1:8080; port 0 takes a free one";
         fail(format!("`{listen}` is no address"), help)
     })?;
@@ -134,4 +145,6 @@ fn page(ready: &Ready) -> String {
     include_str!("page.html")
         .replace("/*STYLE*/", &report::html::style())
         .replace("/*COLOURS*/", &colours)
+        // Several networks that tag together cannot be shown.
+        .replace("<!--EXPLAIN-->", if ready.model().tagger.spec.members > 1 { "" } else { EXPLAIN })
 }

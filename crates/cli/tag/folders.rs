@@ -74,14 +74,14 @@ fn one(job: &Job, args: &TagArgs, screen: Screen, from: &Path, to: &Path) -> Res
     }
     let mut bytes = Vec::new();
     match job.output {
-        OutputKind::Html | OutputKind::Brat => {
+        OutputKind::Html | OutputKind::Svg | OutputKind::Brat => {
             let mut whole = Whole::default();
             let documents = Job::documents(kind, &text, &name, 1)?;
             job.tag(documents).into_iter().for_each(|done| whole.push(done));
             if job.output == OutputKind::Brat {
                 return brat::write_document(&whole.text, &whole.entities, &to);
             }
-            bytes = page(&args.model, &whole).into_bytes();
+            bytes = page(job, &args.model, &whole).into_bytes();
         }
         _ => write_text(job, kind, &name, &text, &mut bytes).map_err(|stop| match stop {
             Stop::Error(error) => error,
@@ -99,6 +99,7 @@ fn output_name(path: &Path, output: OutputKind) -> PathBuf {
         OutputKind::Conll => ".conll",
         OutputKind::Brat => ".ann",
         OutputKind::Html => ".html",
+        OutputKind::Svg => ".svg",
     };
     let mut name = path.as_os_str().to_owned();
     name.push(ending);

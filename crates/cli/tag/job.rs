@@ -133,7 +133,9 @@ impl Job {
                 out.extend_from_slice(document.spacy(entities).as_bytes());
             }
             OutputKind::Conll => return self.write_conll(done, out),
-            OutputKind::Html | OutputKind::Brat => unreachable!("written whole"),
+            OutputKind::Html | OutputKind::Svg | OutputKind::Brat => {
+                unreachable!("written whole")
+            }
         }
         if whole && out.last() != Some(&b'\n') {
             out.push(b'\n');

@@ -68,7 +68,7 @@ fn check(args: &TagArgs) -> Result<()> {
 
 fn job(args: &TagArgs, screen: Screen) -> Result<Job> {
     let shown = match args.out {
-        OutputKind::Text => args.scores,
+        OutputKind::Text | OutputKind::Svg => args.scores,
         OutputKind::Jsonl | OutputKind::Html => true,
         OutputKind::Conll | OutputKind::Brat | OutputKind::Spacy => false,
     };
@@ -126,9 +126,9 @@ fn write(
     screen: Screen,
     out: &mut dyn Write,
 ) -> std::result::Result<(), Stop> {
-    if job.output == OutputKind::Html {
+    if matches!(job.output, OutputKind::Html | OutputKind::Svg) {
         let whole = whole(job, args, screen)?;
-        out.write_all(page(&args.model, &whole).as_bytes())?;
+        out.write_all(page(job, &args.model, &whole).as_bytes())?;
         return Ok(());
     }
     for input in inputs(args) {
@@ -240,7 +240,10 @@ impl Whole {
     }
 }
 
-fn page(model: &Path, whole: &Whole) -> String {
+fn page(job: &Job, model: &Path, whole: &Whole) -> String {
+    if job.output == OutputKind::Svg {
+        return report::svg::picture(&whole.text, &whole.entities);
+    }
     let title = model.file_name().unwrap_or_default().to_string_lossy();
     report::html::page(&format!("Entities found by {title}"), &whole.text, &whole.entities)
 }

@@ -53,7 +53,8 @@ pub fn plain(path: &Path) -> Option<File> {
     let mut first = true;
     loop {
         let kept = buffer.len();
-        let n = Read::by_ref(&mut file).take((BLOCK - kept) as u64).read_to_end(&mut buffer).ok()?;
+        let n =
+            Read::by_ref(&mut file).take((BLOCK - kept) as u64).read_to_end(&mut buffer).ok()?;
         let packed = buffer.starts_with(&[0x1f, 0x8b]) || buffer.starts_with(b"PK");
         if (first && packed) || buffer[kept..].contains(&0) {
             return None;

@@ -1,6 +1,6 @@
 //! Reasons to doubt: a run that learns nothing (W010), a text unlike what a model was trained on (W014).
 
-use data::{UNK, Warning};
+use data::{UNK, Vocab, Warning};
 
 use crate::config::Config;
 use crate::model::Model;
@@ -31,7 +31,7 @@ pub fn learns_nothing(
         }
         false => "no entity of dev is found".to_owned(),
     };
-    let epochs = report_epochs(n);
+    let epochs = n_epochs(n);
     let rate = config.learning_rate;
     let help = if config.pad {
         "here padding is learnt as O, as in the tutorial; `--preset repaired` leaves it out".into()
@@ -47,7 +47,7 @@ pub fn learns_nothing(
     Some(Warning::new("W010", format!("dev F1 is 0.0 after {epochs}: {what}")).help(help))
 }
 
-fn report_epochs(n: usize) -> String {
+fn n_epochs(n: usize) -> String {
     if n == 1 { "1 epoch".into() } else { format!("{n} epochs") }
 }
 
@@ -89,24 +89,14 @@ impl Looks {
         self.words >= Self::ENOUGH
     }
 
-    /// These words and others.
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            words: self.words + other.words,
-            unknown: self.unknown + other.unknown,
-            lettered: self.lettered + other.lettered,
-            capital: self.capital + other.capital,
-            shouted: self.shouted + other.shouted,
-        }
-    }
-
     /// W014 if the words are unlike those that the model was trained on. `of` names them: "the first 2,000
     /// words".
     pub fn warning(&self, model: &Model, of: &str) -> Option<Warning> {
         let usual = Usual::of(model);
         let share = |n: usize, of: usize| n as f64 / of.max(1) as f64;
         let unknown = share(self.unknown, self.words);
-        let strange = self.words >= Self::FEW && unknown > (4.0 * usual.unknown).max(usual.unknown + 0.1);
+        let strange =
+            self.words >= Self::FEW && unknown > (4.0 * usual.unknown).max(usual.unknown + 0.1);
         let case = self.case(&usual);
         if !strange && case.is_none() {
             return None;
@@ -156,7 +146,10 @@ struct Usual {
 
 impl Usual {
     fn of(model: &Model) -> Self {
-        let vocab = &model.code.vocab;
+        Self::by(&model.code.vocab)
+    }
+
+    fn by(vocab: &Vocab) -> Self {
         let least = u64::from(vocab.min_count());
         let mut sums = [0.0; 5];
         let [words, at_least, lettered, capital, shouted] = &mut sums;
@@ -202,5 +195,67 @@ impl Case {
             // "I" and "A" are in capitals in any text.
             shouted: upper > 1 && lower == 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trainer::DevScores;
+
+    fn history(f1: &[f64], token_accuracy: f64) -> Vec<EpochRecord> {
+        let record = |(epoch, &f1): (u32, &f64)| {
+            let dev =
+                DevScores { precision: f1, recall: f1, f1, token_accuracy, padded_accuracy: None };
+            let (loss, accuracy, learning_rate) = (1.0, 0.8, 0.001);
+            let (tokens, seconds, tokens_per_second, best) = (1, 1.0, 1.0, true);
+            EpochRecord {
+                epoch,
+                loss,
+                accuracy,
+                dev: Some(dev),
+                learning_rate,
+                tokens,
+                seconds,
+                tokens_per_second,
+                best,
+            }
+        };
+        (1..).zip(f1).map(record).collect()
+    }
+
+    #[test]
+    fn a_run_is_doubted_once_and_only_if_it_never_found_anything() {
+        let config = Config { epochs: 5, learning_rate: 1e-5, ..Config::preset("fast").unwrap() };
+        let doubt =
+            |f1: &[f64], accuracy| learns_nothing(&history(f1, accuracy), Some(0.84), &config);
+        let told = doubt(&[0.0; 3], 0.84).unwrap().to_string();
+        assert!(
+            told.contains("after 3 epochs: the model says O everywhere (token accuracy 84.00 %"),
+            "{told}"
+        );
+        assert!(told.contains("0.00001 is low for Adam"), "{told}");
+        assert!(doubt(&[0.0; 3], 0.83).unwrap().message.ends_with("no entity of dev is found"));
+        for quiet in [&[0.0, 0.0][..], &[0.0; 4], &[0.0; 5], &[0.0, 0.1, 0.0], &[0.5]] {
+            assert_eq!(doubt(quiet, 0.84), None, "{quiet:?}");
+        }
+        let short = Config { epochs: 1, ..config.clone() };
+        let told = learns_nothing(&history(&[0.0], 0.84), None, &short).unwrap();
+        assert!(told.message.contains("after 1 epoch:"));
+        let mut no_dev = history(&[0.0; 3], 0.84);
+        no_dev.iter_mut().for_each(|r| r.dev = None);
+        assert_eq!(learns_nothing(&no_dev, None, &config), None);
+    }
+
+    #[test]
+    fn usual_text_is_estimated_from_the_counts_of_the_vocabulary() {
+        // 10 tokens: a word 5 times, one twice, three once.
+        let counted = [("The", 5), ("U.S.", 2), ("x", 1), ("Y", 1), ("9", 1)];
+        let usual = |least| Usual::by(&Vocab::from_counts(counted.into_iter(), least, false));
+        assert!((usual(1).unknown - 0.3).abs() < 1e-12);
+        // Words seen once are unknown now, and new text has as many as train has of those seen twice.
+        assert!((usual(2).unknown - 0.5).abs() < 1e-12);
+        assert!((usual(1).capital - 8.0 / 9.0).abs() < 1e-12);
+        assert!((usual(1).shouted - 2.0 / 9.0).abs() < 1e-12);
     }
 }
