@@ -183,6 +183,12 @@ fn an_address_that_others_reach_gets_a_warning_and_slow_requests_an_end() {
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"HTTP/1.1 408");
+    // Half a head, and nothing more.
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+    stream.write_all(b"POST /tag HT").unwrap();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).expect("the service ends the connection");
     let mut line = String::new();
     BufReader::new(server.child.stderr.take().unwrap()).read_line(&mut line).unwrap();
     assert!(line.contains("W070") && line.contains("0.0.0.0"), "{line}");

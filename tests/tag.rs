@@ -256,7 +256,7 @@ fn a_large_text_is_tagged_block_by_block_as_it_is_tagged_whole() {
     let paragraph = |n: usize| {
         format!("Ann Lee met {n} people\nin Łódź. \"Tom left. \" said Bob Lee in Rome, \n\nEve ")
     };
-    let mut text: String = (0..24_000).map(paragraph).collect();
+    let mut text: String = (0..34_000).map(paragraph).collect();
     text += &"Bob met Ann in Bern ".repeat(3_000);
     assert!(text.len() > 2 << 20);
     dir.write("a.txt", &text);

@@ -10,10 +10,11 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 #[command(
     version,
     disable_help_subcommand = true,
+    max_term_width = 80,
     after_help = "Examples:\n  \
         longhand train                                  train on the built-in corpus\n  \
         longhand train ner_dataset.csv -o runs/gmb      train on a file of your own\n  \
-        longhand tag runs/gmb/model.safetensors --text \"Ann Lee left Oslo on Monday.\"\n  \
+        longhand tag runs/gmb --text \"Ann Lee left Oslo on Monday.\"\n  \
         longhand help E003                              what an error's code means"
 )]
 pub struct Cli {

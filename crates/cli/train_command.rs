@@ -30,7 +30,6 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     let folder = RunFolder::claim(&output(args), if_there)?;
     keep_inputs(args, &config, &output(args))?;
     input::set_threads(config.threads, screen)?;
-    let reading = progress::spinner("reading", screen.quiet);
     let (corpus, split, split_name, mut warnings) = read(args, &config)?;
     let scheme = match &args.scheme {
         Some(name) => Scheme::parse(name)?,
@@ -39,9 +38,11 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     if let Some(error) = data::scheme::validate(&corpus, scheme).to_error(&corpus, scheme) {
         return Err(error.into());
     }
-    if !config.vectors.is_empty() {
-        reading.set_message(format!("reading {}", config.vectors));
-    }
+    let what = match config.vectors.is_empty() {
+        true => "counting words".to_owned(),
+        false => format!("reading {}", config.vectors),
+    };
+    let reading = progress::spinner(&what, screen.quiet);
     let (dataset, more) = Dataset::new(&corpus, split, &config, scheme, args.allow_new_labels)?;
     warnings.extend(more);
     reading.finish_and_clear();

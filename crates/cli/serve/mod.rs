@@ -10,6 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use data::{Error, Warning};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -20,6 +24,9 @@ use crate::{Screen, Stop, input, say, warn};
 use api::Service;
 use metrics::Metrics;
 use queue::Queue;
+
+/// How long a client may take for the head of a request, at most.
+const HEAD: Duration = Duration::from_secs(15);
 
 /// The button that opens how the tags came about.
 const EXPLAIN: &str = r#"<button id="explain" class="other" formaction="explain" formtarget="_blank">Explain</button>"#;
@@ -56,24 +63,38 @@ pub fn run(args: &ServeArgs, screen: Screen) -> Result<(), Stop> {
         if !screen.quiet {
             say("serving; Ctrl-C stops");
         }
-        serve(listener, app).await
+        serve(listener, app, HEAD.min(Duration::from_secs(args.timeout))).await
     })
 }
 
-async fn serve(listener: TcpListener, app: axum::Router) -> Result<(), Stop> {
-    let (stop, mut stopped) = tokio::sync::watch::channel(());
-    let asked = async move {
-        stop_signal().await;
-        drop(stop);
-    };
-    let late = async move {
-        let _ = stopped.changed().await; // an error: the sender is gone
-        tokio::time::sleep(GRACE).await;
-    };
-    tokio::select! {
-        done = axum::serve(listener, app).with_graceful_shutdown(asked) => Ok(done?),
-        () = late => Ok(()),
+async fn serve(listener: TcpListener, app: axum::Router, head: Duration) -> Result<(), Stop> {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(head);
+    let open = GracefulShutdown::new();
+    let mut stop = std::pin::pin!(stop_signal());
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                // A client that is gone already, or too many open files: some will be closed.
+                Err(_) => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            () = &mut stop => break,
+        };
+        let service = TowerToHyperService::new(app.clone());
+        let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
+        // What goes wrong with a connection is its client's to see.
+        tokio::spawn(async move { drop(connection.await) });
     }
+    drop(listener);
+    tokio::select! {
+        () = open.shutdown() => {}
+        () = tokio::time::sleep(GRACE) => {}
+    }
+    Ok(())
 }
 
 /// Waits for Ctrl-C or, on Unix, TERM.

@@ -44,7 +44,8 @@ pub fn picture(text: &str, entities: &[Entity]) -> String {
         }
     }
     let height = page.y + LINE + MARGIN;
-    let title = escaped(&crate::terminal::tagged(text.trim_end(), entities, false));
+    let title = crate::terminal::tagged(text, entities, false);
+    let title = escaped(title.trim_end());
     let style = style(entities.iter().map(|e| colour_of(&e.label)).collect());
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" \
