@@ -125,7 +125,7 @@ pub fn tell(text: &str, screen: Screen) {
         Some(width) => output::fitted(text, width),
         None => text.to_owned(),
     };
-    say(&paint_first_word(&text, screen));
+    progress::aside(|| say(&paint_first_word(&text, screen)));
 }
 
 /// A line for people, on standard error. That nobody reads it any more is no reason to stop.

@@ -2,10 +2,11 @@
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, WeakProgressBar};
 use train::trainer::Progress;
 use train::{Config, EpochRecord, Observer, doubts};
 
@@ -146,21 +147,21 @@ pub fn spinner(message: &str, quiet: bool) -> ProgressBar {
     bar.set_style(style(SPINNER));
     bar.set_message(message.to_owned());
     bar.enable_steady_tick(Duration::from_millis(120));
-    bar
+    noted(bar)
 }
 
 /// A bar for so many bytes of text.
 pub fn bytes(length: u64, shown: bool, quiet: bool) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(length), target(quiet || !shown));
     bar.set_style(style(BYTES));
-    bar
+    noted(bar)
 }
 
 /// What stands in for a bar where nobody knows how much is to come.
 pub fn bytes_so_far(shown: bool, quiet: bool) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, target(quiet || !shown));
     bar.set_style(style(BYTES_SO_FAR));
-    bar
+    noted(bar)
 }
 
 /// A bar for so many things.
@@ -169,7 +170,28 @@ pub fn steps(what: &'static str, n: usize, of: &'static str, quiet: bool) -> Pro
     bar.set_style(style(STEPS));
     bar.set_prefix(what);
     bar.set_message(of);
+    noted(bar)
+}
+
+/// Bars that may stand on the screen.
+static BARS: Mutex<Vec<WeakProgressBar>> = Mutex::new(Vec::new());
+
+fn noted(bar: ProgressBar) -> ProgressBar {
+    BARS.lock().expect("nobody panics with the lock in hand").push(bar.downgrade());
     bar
+}
+
+/// Does something to the screen while no bar stands on it.
+pub fn aside(work: impl FnOnce()) {
+    let mut bars = BARS.lock().expect("nobody panics with the lock in hand");
+    bars.retain(|bar| bar.upgrade().is_some());
+    let shown: Vec<ProgressBar> = bars.iter().filter_map(WeakProgressBar::upgrade).collect();
+    drop(bars);
+    match &shown[..] {
+        [] => work(),
+        [one] => one.suspend(work),
+        [one, other, ..] => one.suspend(|| other.suspend(work)),
+    }
 }
 
 /// Whether standard output is a file, so that a bar on the screen runs through nothing.
