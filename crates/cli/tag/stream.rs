@@ -230,7 +230,7 @@ fn read(from: &mut impl Read, running: bool, to: &SyncSender<io::Result<Vec<u8>>
             true => b.is_ascii_whitespace(),
             false => *b == b'\n',
         };
-        if let Some(end) = rest[start..].iter().rposition(|b| is_end(b)) {
+        if let Some(end) = rest[start..].iter().rposition(is_end) {
             let after = rest.split_off(start + end + 1);
             if to.send(Ok(std::mem::replace(&mut rest, after))).is_err() {
                 return; // nobody listens

@@ -367,7 +367,7 @@ pub(crate) fn open<'a>(bytes: &'a [u8], path: &Path) -> Result<(SafeTensors<'a>,
         [] => "it is empty",
         b if b.starts_with(b"PK") => "it is a zip archive, such as PyTorch writes",
         b if b.starts_with(b"\x89HDF") => "it is an HDF5 file, such as Keras writes",
-        b if b.starts_with(&[0x1f, 0x8b]) => "it is packed with gzip",
+        [0x1f, 0x8b, ..] => "it is packed with gzip",
         b if std::str::from_utf8(b).is_ok_and(|text| !text.contains('\0')) => "it is a text",
         _ => "it is another kind of file",
     };
