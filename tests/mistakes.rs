@@ -346,6 +346,9 @@ fn the_folder_of_a_run_stands_for_its_model() {
         assert_eq!(by_folder, dir.run(&by_file).expect(0).out);
     }
     dir.run(&["eval", "run", "a.conll"]).expect(0);
+    // Who may read one file of a run may read the others.
+    let allowed = |name: &str| dir.path(name).metadata().unwrap().permissions();
+    assert_eq!(allowed("run/model.safetensors"), allowed("run/config.toml"));
 }
 
 #[test]

@@ -294,3 +294,39 @@ fn a_large_text_is_tagged_block_by_block_as_it_is_tagged_whole() {
     let whole = tag(&dir, &["b.txt"], "").expect(0).out;
     assert!(whole == tag(&dir, &["a.txt"], "").expect(0).out, "as a whole");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_does_not_grow_with_the_stream() {
+    let dir = Dir::new();
+    let mut child = common::command(&dir.path("."))
+        .args(["tag", model(), "--threads", "2", "-q"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut to = child.stdin.take().unwrap();
+    let mut from = BufReader::new(child.stdout.take().unwrap());
+    let block = "Ann Lee met 7 people in Bern . Bob Lee slept in Rome .\n".repeat(20_000);
+    let lines = 20_000;
+    // Kilobytes at most so far, once a block of a megabyte has come back.
+    let mut peak = || -> u64 {
+        std::thread::scope(|scope| {
+            scope.spawn(|| to.write_all(block.as_bytes()).unwrap());
+            let mut line = String::new();
+            for _ in 0..lines {
+                line.clear();
+                from.read_line(&mut line).unwrap();
+            }
+        });
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().strip_suffix(" kB").unwrap().parse().unwrap()
+    };
+    let warm = [(); 4].map(|()| peak())[3];
+    let end = [(); 12].map(|()| peak())[11];
+    // Twelve megabytes of text passed, and three times that of tokens and tags.
+    assert!(end - warm < 6_000, "{warm} kB, then {end} kB");
+    drop(to);
+    assert!(child.wait().unwrap().success());
+}

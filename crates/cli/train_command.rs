@@ -256,7 +256,9 @@ fn finish(
     screen: Screen,
 ) -> Result<(), Stop> {
     let model = Model::load(&folder.model())?;
+    let scoring = progress::spinner("scoring", screen.quiet);
     let parts = results::part_results(trainer, &model, corpus);
+    scoring.finish_and_clear();
     let tables = tables(&parts, screen);
     let summary = results::summary(trainer, &model, &parts);
     let test_conll = results::test_conll(trainer, corpus, parts[1].as_ref());

@@ -97,9 +97,8 @@ mod tests {
 
     #[test]
     fn rows_are_told_from_text() {
-        assert!(are_rows(
-            "Sentence #,Word,POS,Tag\n1,Ann,NNP,B-per\n,left,VBD,O\n,a,DT,O\n".repeat(9).as_str()
-        ));
+        let rows = "1,Ann,NNP,B-per\n,left,VBD,O\n,a,DT,O\n".repeat(9);
+        assert!(are_rows(&format!("Sentence #,Word,POS,Tag\n{rows}")));
         assert!(are_rows("Ann B-per\nleft O\n\nRome B-geo\n"));
         assert!(are_rows("Ann\tB-per\r\nleft\tO\r\nRome\tI-geo\r\n"));
         assert!(!are_rows("Ann left.\nBlood of group O\nVitamin B\n"));

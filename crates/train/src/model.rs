@@ -347,10 +347,16 @@ pub(crate) fn write(path: &Path, tensors: NamedTensors<'_>, meta: String) -> Res
     let mut file = Pending::new(path)?;
     let named = "tensors have names of their own";
     match file.temporary().map(Path::to_owned) {
-        Some(temporary) => match safetensors::serialize_to_file(tensors, meta, &temporary) {
-            Err(SafeTensorError::IoError(e)) => return Err(cannot_write(path, &e)),
-            written => written.expect(named),
-        },
+        Some(temporary) => {
+            let fail = |e: std::io::Error| cannot_write(path, &e);
+            // It puts a file of its own there, which nobody else may read.
+            let allowed = std::fs::metadata(&temporary).map_err(fail)?.permissions();
+            match safetensors::serialize_to_file(tensors, meta, &temporary) {
+                Err(SafeTensorError::IoError(e)) => return Err(fail(e)),
+                written => written.expect(named),
+            }
+            std::fs::set_permissions(&temporary, allowed).map_err(fail)?;
+        }
         None => {
             let bytes = safetensors::serialize(tensors, meta).expect(named);
             file.write_all(&bytes).map_err(|e| cannot_write(path, &e))?;

@@ -6,14 +6,14 @@ use super::Token;
 use super::abbreviations::{Kind, begins_sentence, kind};
 
 /// So many tokens are a sentence, whatever comes: a text without a stop must not need memory without end.
-pub const LONGEST: usize = 2000;
+const LONGEST: usize = 2000;
 
 /// Where sentences begin and end, as ranges of token numbers that cover all tokens in order.
 ///
 /// A sentence ends after `.`, `?`, `!`, an ellipsis or their East Asian kin, with the quotes and
 /// brackets that close after it, if the next token does not begin with a small letter; after an
 /// abbreviation only if the next word is one that begins sentences; and at every blank line. After
-/// [`LONGEST`] tokens it ends in any case.
+/// 2,000 tokens it ends in any case.
 ///
 /// ```
 /// let text = "Mr. Li lives in the U.S. He asked, \"Why?\" and left.\n\nNew York";
