@@ -266,7 +266,7 @@ impl Config {
         let config: Self = toml::from_str(&text).map_err(|e| {
             let line = e.span().map(|s| text[..s.start].matches('\n').count());
             let at = line.and_then(|l| text.lines().nth(l)).unwrap_or_default();
-            Error::new("E041", format!("`{at}`: {}", e.message()))
+            Error::new("E041", format!("`{at}`: {}", plainly(e.message())))
         })?;
         config.validate()?;
         Ok(config)
@@ -291,6 +291,9 @@ impl Config {
             rates.iter().try_for_each(|&p| share(key, p))?;
         }
         share("dense-dropout", self.dense_dropout)?;
+        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
+            return fail(format!("learning-rate must be above 0, not {}", self.learning_rate));
+        }
         if self.epsilon == 0.0 {
             return fail(
                 "epsilon must not be 0: where there is no gradient, Adam divides by it".into(),
@@ -511,8 +514,28 @@ fn parse_file(path: &Path, text: &str) -> Result<toml::Table> {
         let line = before.matches('\n').count() as u64 + 1;
         let column = before.chars().rev().take_while(|&c| c != '\n').count() as u64 + 1;
         let message = e.message().lines().next().unwrap_or("not TOML").to_owned();
-        Error::new("E041", message).at(path, line, column)
+        Error::new("E041", message)
+            .at(path, line, column)
+            .help("a line is KEY = VALUE, texts in quotes; `longhand help config` shows all keys")
     })
+}
+
+/// What serde says of a value, without Rust's names of types.
+fn plainly(message: &str) -> String {
+    let names = [
+        ("expected usize", "expected a whole number from 0"),
+        ("expected u64", "expected a whole number from 0"),
+        ("expected u32", "expected a whole number from 0"),
+        ("expected f64", "expected a number"),
+        ("expected a boolean", "expected true or false"),
+        ("expected a sequence", "expected a list"),
+        ("invalid type: string", "not text:"),
+        ("invalid type: integer", "not"),
+        ("invalid type: floating point", "not"),
+        ("invalid value: integer", "not"),
+        ("invalid type: boolean", "not"),
+    ];
+    names.iter().fold(message.to_owned(), |text, (from, to)| text.replacen(from, to, 1))
 }
 
 /// Who gives epochs or batch means them: `min-steps` of a lower layer changes them no more.

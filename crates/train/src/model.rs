@@ -347,10 +347,16 @@ pub(crate) fn write(path: &Path, tensors: NamedTensors<'_>, meta: String) -> Res
     let mut file = Pending::new(path)?;
     let named = "tensors have names of their own";
     match file.temporary().map(Path::to_owned) {
-        Some(temporary) => match safetensors::serialize_to_file(tensors, meta, &temporary) {
-            Err(SafeTensorError::IoError(e)) => return Err(cannot_write(path, &e)),
-            written => written.expect(named),
-        },
+        Some(temporary) => {
+            let fail = |e: std::io::Error| cannot_write(path, &e);
+            // It puts a file of its own there, which nobody else may read.
+            let allowed = std::fs::metadata(&temporary).map_err(fail)?.permissions();
+            match safetensors::serialize_to_file(tensors, meta, &temporary) {
+                Err(SafeTensorError::IoError(e)) => return Err(fail(e)),
+                written => written.expect(named),
+            }
+            std::fs::set_permissions(&temporary, allowed).map_err(fail)?;
+        }
         None => {
             let bytes = safetensors::serialize(tensors, meta).expect(named);
             file.write_all(&bytes).map_err(|e| cannot_write(path, &e))?;
@@ -365,6 +371,10 @@ pub(crate) fn open<'a>(bytes: &'a [u8], path: &Path) -> Result<(SafeTensors<'a>,
     let kind = || match bytes {
         b if b.len() > 8 && b[8] == b'{' => "it is cut short or damaged",
         [] => "it is empty",
+        b if b.starts_with(b"PK") => "it is a zip archive, such as PyTorch writes",
+        b if b.starts_with(b"\x89HDF") => "it is an HDF5 file, such as Keras writes",
+        [0x1f, 0x8b, ..] => "it is packed with gzip",
+        b if std::str::from_utf8(b).is_ok_and(|text| !text.contains('\0')) => "it is a text",
         _ => "it is another kind of file",
     };
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|_| bad(kind()))?;

@@ -89,6 +89,10 @@ impl RunFolder {
         let finished = folder.file("scores.json").exists();
         let begun = folder.checkpoint().exists() || folder.members().exists();
         let shown = path.display();
+        if path.exists() && !path.is_dir() {
+            return Err(Error::new("E012", format!("{shown} is a file, and a run is a folder"))
+                .help("another name with `-o`"));
+        }
         let there = FILES.iter().find(|name| folder.file(name).exists());
         match (if_there, there) {
             (IfThere::Refuse, Some(name)) => {
