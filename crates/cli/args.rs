@@ -271,6 +271,9 @@ pub struct TagArgs {
     /// Threads; 0 for all cores. Changes no result.
     #[arg(long, default_value_t = 0)]
     pub threads: usize,
+    /// What tags: cpu; cuda, a GPU, or an error; auto, a GPU if there is one.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
 }
 
 /// What `tag` reads.
@@ -331,6 +334,9 @@ pub struct ServeArgs {
     /// Threads; 0 for all cores. Changes no result.
     #[arg(long, default_value_t = 0)]
     pub threads: usize,
+    /// What tags: cpu; cuda, a GPU, or an error; auto, a GPU if there is one.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
 }
 
 /// Arguments of `eval`.
@@ -360,6 +366,9 @@ pub struct EvalArgs {
     /// Threads; 0 for all cores.
     #[arg(long, default_value_t = 0)]
     pub threads: usize,
+    /// What tags: cpu; cuda, a GPU, or an error; auto, a GPU if there is one.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
 }
 
 /// Arguments of `report`.

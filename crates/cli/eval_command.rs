@@ -11,12 +11,14 @@ use train::entities::Entity;
 use train::tagging::Tagged;
 
 use crate::args::EvalArgs;
-use crate::{Screen, Stop, input, warn};
+use crate::{Screen, Stop, device, input, warn};
 
 /// Tags the file's words and scores the tags against its own.
 pub fn run(args: &EvalArgs, screen: Screen) -> Result<(), Stop> {
     input::set_threads(args.threads, screen)?;
-    let model = Model::load(&args.model)?;
+    let choice = args.device.parse()?;
+    let ready = device::ready(Model::load(&args.model)?, choice, screen)?;
+    let model = ready.model();
     let rule = input::rule(&args.mode, model.scheme)?;
     let (mut corpus, warnings) = input::read_corpus(&args.data, &args.read)?;
     warn(&warnings, screen);
@@ -32,14 +34,15 @@ pub fn run(args: &EvalArgs, screen: Screen) -> Result<(), Stop> {
 
     let words: Vec<Vec<&str>> =
         part.iter().map(|&i| corpus.sentence(i as usize).words().collect()).collect();
-    let tagged = model.tag_entities(&words, true);
+    let tagged = ready.tag_all(&words, true);
+    device::check(&ready, choice, screen)?;
     let mut scorer = Scorer::new(rule);
     for (&i, tagged) in part.iter().zip(&tagged) {
         let gold: Vec<&str> = corpus.sentence(i as usize).tags().collect();
         scorer.add(&gold, &model.outside(&tagged.tags));
     }
     let scores = scorer.finish();
-    let calibration = calibration(&model, &corpus, &part, &tagged);
+    let calibration = calibration(model, &corpus, &part, &tagged);
     let mut out = io::stdout().lock();
     if args.json {
         let report = Report { scores: &scores, calibration: &calibration };

@@ -16,7 +16,7 @@ use train::Model;
 use train::tagging::Ready;
 
 use crate::args::ServeArgs;
-use crate::{Screen, Stop, input, say, warn};
+use crate::{Screen, Stop, device, input, say, warn};
 use api::Service;
 use metrics::Metrics;
 use queue::Queue;
@@ -27,7 +27,8 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Serves until Ctrl-C or a TERM signal.
 pub fn run(args: &ServeArgs, screen: Screen) -> Result<(), Stop> {
     input::set_threads(args.threads, screen)?;
-    let ready = Arc::new(Ready::new(Model::load(&args.model)?));
+    let choice = args.device.parse()?;
+    let ready = Arc::new(device::ready(Model::load(&args.model)?, choice, screen)?);
     let metrics = Arc::new(Metrics::default());
     let service = Arc::new(Service {
         health: health(args, &ready),

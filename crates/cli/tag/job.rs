@@ -79,7 +79,7 @@ impl Job {
     pub fn tag_on_all_cores<'a>(&self, documents: Vec<Unread<'a>>) -> Vec<Done<'a>> {
         let sentences: Vec<Vec<&str>> =
             documents.iter().flat_map(|(document, _)| document.words()).collect();
-        let tagged = self.ready.model().tag_entities(&sentences, self.likely);
+        let tagged = self.ready.tag_all(&sentences, self.likely);
         self.done(documents, tagged)
     }
 

@@ -11,37 +11,43 @@ use data::{Error, Result};
 use report::Entity;
 use report::jsonl::Offsets;
 use train::Model;
+use train::device::Choice;
 use train::files::Pending;
-use train::tagging::Ready;
 
 use crate::args::{InputKind, OffsetsArg, OutputKind, TagArgs};
 use crate::convert::brat;
-use crate::{Screen, Stop, input, warn};
+use crate::{Screen, Stop, device, input, warn};
 use job::{Done, Job};
 
 /// Tags everything named by the arguments, in order.
 pub fn run(args: &TagArgs, screen: Screen) -> std::result::Result<(), Stop> {
     check(args)?;
     input::set_threads(args.threads, screen)?;
-    let job = job(args, screen)?;
+    let choice = args.device.parse()?;
+    let job = job(args, choice, screen)?;
+    let checked = |job: &Job| device::check(&job.ready, choice, screen);
     if args.files.iter().any(|path| path.is_dir()) {
-        return Ok(folders::run(&job, args, screen)?);
+        folders::run(&job, args, screen)?;
+        return Ok(checked(&job)?);
     }
     match &args.output {
         Some(path) if job.output == OutputKind::Brat => {
             let whole = whole(&job, args, screen)?;
+            checked(&job)?;
             brat::write_document(&whole.text, &whole.entities, path)?;
         }
         Some(path) => {
             let mut file = Pending::new(path)?;
             remove_on_interrupt(&file);
             write(&job, args, screen, &mut file)?;
+            checked(&job)?;
             file.commit()?;
         }
         None => {
             let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
             write(&job, args, screen, &mut out)?;
             out.flush()?;
+            checked(&job)?;
         }
     }
     Ok(())
@@ -63,14 +69,14 @@ fn check(args: &TagArgs) -> Result<()> {
     Ok(())
 }
 
-fn job(args: &TagArgs, screen: Screen) -> Result<Job> {
+fn job(args: &TagArgs, choice: Choice, screen: Screen) -> Result<Job> {
     let shown = match args.out {
         OutputKind::Text => args.scores,
         OutputKind::Jsonl | OutputKind::Html => true,
         OutputKind::Conll | OutputKind::Brat | OutputKind::Spacy => false,
     };
     Ok(Job {
-        ready: Ready::new(Model::load(&args.model)?),
+        ready: device::ready(Model::load(&args.model)?, choice, screen)?,
         output: args.out,
         offsets: match args.offsets {
             OffsetsArg::Chars => Offsets::Chars,

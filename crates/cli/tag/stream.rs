@@ -24,7 +24,7 @@ const READ: usize = 64 << 10;
 const WAITING: usize = 16;
 /// Bytes that are tagged side by side before anything is written.
 const BLOCK: usize = 1 << 20;
-/// Bytes of a piece: some dozens of sentences.
+/// Bytes of a piece: some dozens of sentences. A device gets a block as one.
 const PIECE: usize = 16 << 10;
 
 /// Tags standard input to `out`.
@@ -50,8 +50,9 @@ pub fn lines(
     line: u64,
     out: &mut dyn Write,
 ) -> std::result::Result<(), Stop> {
+    let piece = if job.ready.is_on_device() { BLOCK } else { PIECE };
     for some in chunks(block, line, BLOCK) {
-        let pieces: Vec<(u64, &str)> = chunks(some.1, some.0, PIECE).collect();
+        let pieces: Vec<(u64, &str)> = chunks(some.1, some.0, piece).collect();
         let tagged: Vec<Result<Vec<u8>>> = pieces
             .into_par_iter()
             .map(|(line, piece)| {

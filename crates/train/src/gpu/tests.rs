@@ -6,7 +6,10 @@ use data::{Corpus, Scheme};
 use super::*;
 use crate::config::Config;
 use crate::dataset::Dataset;
+use crate::run::{IfThere, RunFolder};
+use crate::tagging::Ready;
 use crate::trainer::{EpochRecord, Observer, Outcome, Progress};
+use crate::{Model, Provenance};
 use data::split::Split;
 
 struct Nobody;
@@ -29,8 +32,8 @@ const SENTENCES: [(&str, &str); 7] = [
     ("now and now", "O O O"),
 ];
 
-/// The built-in presets' networks, small, each with something of its own.
-const NETWORKS: [&[(&str, &str)]; 6] = [
+/// The built-in presets' networks, small, each with something of its own. `VECTORS` stands for a file.
+const NETWORKS: [&[(&str, &str)]; 12] = [
     &[("encoder", "[\"bilstm:64\"]")],
     &[
         ("encoder", "[\"bilstm:64\"]"),
@@ -42,9 +45,40 @@ const NETWORKS: [&[(&str, &str)]; 6] = [
     &[("encoder", "[\"bilstm:20\", \"lstm:37\"]"), ("recurrent-dropout", "[0.3, 0.1]")],
     &[("encoder", "[\"lstm:128\"]"), ("head", "softmax"), ("wide-rows", "0"), ("affix-rows", "0")],
     &[("encoder", "[\"bilstm:256\"]"), ("head", "softmax"), ("rules", "false"), ("adam", "keras")],
+    &[("encoder", "[\"bilstm:16\"]"), ("chars", "cnn"), ("char-features", "30")],
+    &[("encoder", "[\"bilstm:16\"]"), ("chars", "lstm"), ("char-features", "22")],
+    &[
+        ("encoder", "[\"bilstm:12\", \"lstm:24\", \"lstm:24\"]"),
+        ("residual", "true"),
+        ("chars", "lstm"),
+        ("average", "0.9"),
+        ("lazy-rows", "false"),
+    ],
+    &[("encoder", "[\"lstm:9\"]"), ("vectors", "VECTORS"), ("vectors-train", "frozen")],
+    &[
+        ("encoder", "[\"lstm:9\"]"),
+        ("vectors", "VECTORS"),
+        ("vectors-train", "tuned"),
+        ("chars", "cnn"),
+        ("average", "0.9"),
+    ],
+    &[("encoder", "[\"bilstm:8\"]"), ("head", "softmax"), ("class-weights", "balanced")],
 ];
 
+const VECTORS: &str =
+    "Mary 0.1 -0.2 0.3\nParis 0.5 0.1 -0.4\nnow -0.3 0.2 0.1\nYork 0.2 0.2 -0.2\n";
+
 fn trainer(flags: &[(&str, &str)], more: &[(&str, &str)]) -> Trainer {
+    trainer_on(&SENTENCES, flags, more)
+}
+
+fn trainer_on(
+    sentences: &[(&str, &str)],
+    flags: &[(&str, &str)],
+    more: &[(&str, &str)],
+) -> Trainer {
+    let vectors = tempfile::Builder::new().suffix(".txt").tempfile().unwrap();
+    std::fs::write(vectors.path(), VECTORS).unwrap();
     let fixed = [
         ("min-count", "1"),
         ("wide-rows", "50"),
@@ -53,10 +87,11 @@ fn trainer(flags: &[(&str, &str)], more: &[(&str, &str)]) -> Trainer {
         ("epochs", "1"),
     ];
     let flags = fixed.iter().chain(flags).chain(more);
-    let flags: Vec<_> = flags.map(|(k, v)| (k.to_string(), v.to_string())).collect();
+    let value = |v: &str| v.replace("VECTORS", vectors.path().to_str().unwrap());
+    let flags: Vec<_> = flags.map(|(k, v)| (k.to_string(), value(v))).collect();
     let config = Config::resolve(Some("fast"), None, &flags).unwrap();
-    let corpus = Corpus::from_pairs(&SENTENCES);
-    let split = Split { train: (0..7).collect(), ..Split::default() };
+    let corpus = Corpus::from_pairs(sentences);
+    let split = Split { train: (0..sentences.len() as u32).collect(), ..Split::default() };
     let dataset = Dataset::new(&corpus, split, &config, Scheme::Iob2, false).unwrap().0;
     Trainer::new(config, dataset).unwrap()
 }
@@ -88,8 +123,10 @@ fn means(t: &Trainer) -> Vec<(String, Vec<f32>)> {
     let network =
         t.adam.m.tensors().into_iter().map(|(name, v)| (name, v.iter().copied().collect()));
     let mut all: Vec<(String, Vec<f32>)> = network.collect();
-    all.push(("words".into(), t.words.moment(Which::Mean).to_vec()));
-    all.extend(t.wide.as_ref().map(|w| ("wide".into(), w.moment(Which::Mean).to_vec())));
+    let tables =
+        [("words", Some(&t.words)), ("wide", t.wide.as_ref()), ("vectors", t.vectors.as_ref())];
+    let tables = tables.into_iter().filter_map(|(name, table)| Some((name, table?)));
+    all.extend(tables.map(|(name, t)| (name.into(), flat(t.moment(Which::Mean)).to_vec())));
     all
 }
 
@@ -160,19 +197,181 @@ fn a_batch_that_is_not_finite_moves_no_weight() {
     assert_eq!(gpu.tagger().words.rows, before);
 }
 
-#[test]
-fn parts_without_kernels_are_named() {
-    let trainer = trainer(&[("chars", "cnn")], &[]);
-    let error = describe(&trainer.tagger.spec).unwrap_err();
-    assert!(error.to_string().starts_with("no CUDA kernel for characters"), "{error}");
+/// Sentences with so many types of entities, each with two tags.
+fn with_types(types: usize) -> Vec<(String, String)> {
+    let word = |i: usize| format!("w{i} is new");
+    (0..types).map(|i| (word(i), format!("B-t{i:03} I-t{i:03} O"))).collect()
 }
+
+#[test]
+fn hundreds_of_tags_go_through_crf_and_viterbi_in_shared_memory_or_beside_it() {
+    let sentences = with_types(80); // 161 tags: more than a block has threads
+    let sentences: Vec<_> = sentences.iter().map(|(w, t)| (&w[..], &t[..])).collect();
+    let flags = [("encoder", "[\"lstm:8\"]"), ("affix-rows", "0"), ("batch", "80")];
+    for shared in [227 << 10, 40 << 10] {
+        let Some(shim) = Shim::open(0) else { return };
+        let mut cpu = trainer_on(&sentences, &flags, &[]);
+        let mut gpu = trainer_on(&sentences, &flags, &[]);
+        let shim = shim.with_shared_memory(shared);
+        gpu.train_on(Box::new(Gpu::new(Box::new(shim), &gpu).unwrap()));
+        let (want, got) = (epoch(&mut cpu), epoch(&mut gpu));
+        assert!((got / want - 1.0).abs() < 1e-6, "loss {got}, not {want}");
+        for ((name, got), (_, want)) in means(&gpu).iter().zip(&means(&cpu)) {
+            let far = distance(got, want);
+            assert!(far < 2e-5, "{shared}: the gradient of {name} is {far:e} off");
+        }
+        let model = model_of(&gpu);
+        let shim = Shim::open(0).unwrap().with_shared_memory(shared);
+        let tags = GpuTags::new(Box::new(shim), &model.tagger).unwrap();
+        let words: Vec<Vec<&str>> = sentences.iter().map(|(w, _)| w.split(' ').collect()).collect();
+        let want = model.tag_entities(&words[..9], true);
+        same(&Ready::new(model).on(Box::new(tags)).tag(&words[..9], true), &want);
+    }
+}
+
+fn model_of(trainer: &Trainer) -> Model {
+    let record = EpochRecord {
+        epoch: 1,
+        loss: 0.0,
+        accuracy: 0.0,
+        dev: None,
+        learning_rate: 0.0,
+        tokens: 0,
+        seconds: 0.0,
+        tokens_per_second: 0.0,
+        best: true,
+    };
+    trainer.model(&Provenance::default(), &record)
+}
+
+/// The same tags and entities; probabilities to rounding.
+fn same(got: &[crate::tagging::Tagged], want: &[crate::tagging::Tagged]) {
+    assert_eq!(got.len(), want.len());
+    for (got, want) in got.iter().zip(want) {
+        assert_eq!(got.tags, want.tags);
+        assert_eq!(got.entities.len(), want.entities.len());
+        for (got, want) in got.entities.iter().zip(&want.entities) {
+            assert_eq!((got.start, got.end, got.kind), (want.start, want.end, want.kind));
+            assert!((got.probability - want.probability).abs() < 1e-4, "{got:?} {want:?}");
+        }
+    }
+}
+
+fn words_to_tag() -> Vec<Vec<&'static str>> {
+    let mut all: Vec<Vec<&str>> = SENTENCES.iter().map(|(w, _)| w.split(' ').collect()).collect();
+    all.push(vec![]);
+    all.push("Unheard words never seen by Mary".split(' ').collect());
+    all
+}
+
+#[test]
+fn tags_and_entities_by_the_kernels_are_those_of_the_processor() {
+    for flags in NETWORKS {
+        for decode in ["best", "likely"] {
+            let Some(shim) = Shim::open(0) else { return };
+            let more = [("epochs", "4"), ("learning-rate", "0.02"), ("decode", decode)];
+            let mut trainer = trainer(flags, &more);
+            (0..4).for_each(|_| assert!(epoch(&mut trainer).is_finite()));
+            let model = model_of(&trainer);
+            let words = words_to_tag();
+            let want = model.tag_entities(&words, true);
+            assert!(want.iter().any(|t| !t.entities.is_empty()), "{flags:?} found nothing");
+            let device = GpuTags::new(Box::new(shim), &model.tagger).unwrap();
+            let ready = Ready::new(model).on(Box::new(device));
+            same(&ready.tag(&words, true), &want);
+            // Without probabilities, and by the other way in.
+            let quick: Vec<_> = ready.tag_all(&words, false).into_iter().map(|t| t.tags).collect();
+            assert_eq!(quick, want.iter().map(|t| t.tags.clone()).collect::<Vec<_>>());
+            assert!(ready.failure().is_none());
+        }
+    }
+}
+
+#[test]
+fn what_a_sentence_gets_depends_on_no_other_one() {
+    for flags in [NETWORKS[0], NETWORKS[6], NETWORKS[8], NETWORKS[5]] {
+        let Some(shim) = Shim::open(0) else { return };
+        let model = model_of(&trainer(flags, &[]));
+        let device = GpuTags::new(Box::new(shim), &model.tagger).unwrap();
+        let ready = Ready::new(model).on(Box::new(device));
+        let words = words_to_tag();
+        let together = ready.tag(&words, true);
+        for (sentence, together) in words.iter().zip(&together) {
+            assert_eq!(&ready.tag(&[sentence], true)[0], together, "{flags:?}"); // to the bit
+        }
+    }
+}
+
+#[test]
+fn several_members_are_trained_one_after_the_other_and_tag_together() {
+    let Some(shim) = Shim::open(0) else { return };
+    let flags = [
+        ("encoder", "[\"bilstm:8\"]"),
+        ("members", "3"),
+        ("epochs", "4"),
+        ("learning-rate", "0.02"),
+    ];
+    let run = |mut trainer: Trainer| {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = RunFolder::claim(dir.path(), IfThere::Refuse).unwrap();
+        folder.train(&mut trainer, &Provenance::default(), IfThere::Refuse, &mut Nobody).unwrap();
+        assert_eq!(trainer.history().len(), 12);
+        (Model::load(&folder.model()).unwrap(), trainer)
+    };
+    let (cpu, _) = run(trainer(&flags, &[]));
+    let (gpu, _) = run(on_shim(&flags, &[], shim));
+    assert_eq!(gpu.tagger.others.len(), 2);
+    let pairs = gpu.tagger.slices().into_iter().zip(cpu.tagger.slices());
+    assert!(pairs.into_iter().all(|(a, b)| distance(a, b) < 1e-3));
+    let device = GpuTags::new(Box::new(Shim::open(0).unwrap()), &gpu.tagger).unwrap();
+    let (words, want) = (words_to_tag(), gpu.tag_entities(&words_to_tag(), true));
+    assert!(want.iter().any(|t| !t.entities.is_empty()));
+    same(&Ready::new(gpu).on(Box::new(device)).tag(&words, true), &want);
+}
+
+/// A device that fails at its second batch.
+struct Failing(std::sync::atomic::AtomicUsize);
+
+impl Tags for Failing {
+    fn name(&self) -> String {
+        "a failing device".into()
+    }
+
+    fn tag(&self, _: &Input, _: bool, _: bool) -> Result<Answer> {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Err(error(&CudaError::OutOfMemory { needed: 5 << 20, free: 1 << 20 }))
+    }
+}
+
+#[test]
+fn where_the_device_fails_the_processor_goes_on_and_says_so_once() {
+    let model = model_of(&trainer(NETWORKS[0], &[]));
+    let (words, want) = (words_to_tag(), model.tag_entities(&words_to_tag(), true));
+    let ready = Ready::new(model).on(Box::new(Failing(0.into())));
+    assert_eq!(ready.tag(&words, true), want);
+    let failure = ready.failure().expect("it failed");
+    assert_eq!(failure.code, "E063");
+    assert!(failure.message.contains("needs 5 MiB, 1 MiB free"), "{failure}");
+    assert_eq!(ready.tag_all(&words, true), want);
+}
+
+/// A part of everything: both ways through an LSTM, letters, vectors, residual layers, a CRF.
+const SANITIZED: &[(&str, &str)] = &[
+    ("encoder", "[\"bilstm:64\", \"lstm:20\", \"lstm:20\"]"),
+    ("residual", "true"),
+    ("affix-rows", "0"),
+    ("chars", "cnn"),
+    ("char-features", "6"),
+    ("char-embedding", "4"),
+    ("vectors", "VECTORS"),
+    ("vectors-train", "tuned"),
+];
 
 /// For `crates/cuda/sanitize.sh`: few sentences, since each thread of a block is one of the system.
 #[test]
 #[ignore = "slow without a sanitizer's library; crates/cuda/sanitize.sh runs it"]
 fn under_a_sanitizer() {
     let Some(shim) = Shim::open(0) else { return };
-    let mut gpu =
-        on_shim(&[("encoder", "[\"bilstm:64\", \"lstm:20\"]"), ("affix-rows", "0")], &[], shim);
+    let mut gpu = on_shim(SANITIZED, &[], shim);
     assert!(epoch(&mut gpu).is_finite());
 }
