@@ -293,7 +293,7 @@ fn sums(numbers: impl Iterator<Item = u32>) -> Vec<u32> {
 }
 
 /// First row of each step, and the number of rows.
-fn first_rows(lengths: &[usize]) -> Vec<u32> {
+pub(crate) fn first_rows(lengths: &[usize]) -> Vec<u32> {
     assert!(lengths.is_sorted_by(|a, b| a >= b), "lengths must fall: {lengths:?}");
     assert!(lengths.last().is_some_and(|&l| l > 0), "a batch has sentences of at least one token");
     let mut rows = vec![0];

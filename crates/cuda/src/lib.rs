@@ -28,6 +28,8 @@ mod network;
 #[cfg(feature = "shim")]
 pub mod shim;
 mod tables;
+#[cfg(all(test, any(feature = "shim", feature = "driver")))]
+mod tests;
 
 pub use arguments::{Args, sizes};
 pub use batch::{Batch, Letters, Tokens};

@@ -226,7 +226,7 @@ impl Network {
         Ok(())
     }
 
-    fn read_span(&mut self, span: Span) -> Result<Vec<f32>, CudaError> {
+    pub(crate) fn read_span(&mut self, span: Span) -> Result<Vec<f32>, CudaError> {
         let mut bytes = vec![0; 4 * span.len];
         self.engine.machine.read(span.at, &mut bytes)?;
         Ok(numbers_of(&bytes))
@@ -258,7 +258,7 @@ impl Network {
     }
 
     /// What `work` makes of the batch in `slot`, once it is there.
-    fn with_batch<T>(
+    pub(crate) fn with_batch<T>(
         &mut self,
         slot: usize,
         work: impl FnOnce(&mut Self, &At<'_>) -> Result<T, CudaError>,
@@ -346,7 +346,7 @@ impl Network {
         Ok(tags)
     }
 
-    fn viterbi(&mut self, at: &At<'_>, scores: Span) -> Result<Span, CudaError> {
+    pub(crate) fn viterbi(&mut self, at: &At<'_>, scores: Span) -> Result<Span, CudaError> {
         let (n, k) = (at.batch.tokens(), self.description.n_tags);
         let (tags, from) = (self.engine.take(n)?, self.engine.take(n * k)?);
         let args = Viterbi {
