@@ -15,7 +15,7 @@ fixed=()
 if setarch -R true 2>/dev/null; then fixed=(setarch -R); fi
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
-cargo test --release -p longhand-cuda --features shim --lib --no-run --message-format=json >"$work/build.json" ||
+cargo test --release -p longhand-cuda --features shim,measure --lib --no-run --message-format=json >"$work/build.json" ||
     { echo "the tests do not build" >&2; exit 1; }
 program="$(sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' "$work/build.json" | tail -n 1)"
 

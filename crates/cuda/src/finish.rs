@@ -3,7 +3,7 @@
 use crate::arguments::{Adam, Average, CrfLoss, Loss, Outcome as OutcomeArgs, Potentials, Squares};
 use crate::batch::At;
 use crate::forward::Moved;
-use crate::network::{Done, Group, tag_launch};
+use crate::network::{Done, Group, REST, TAG_BYTES, tag_launch};
 use crate::{CudaError, Head, Launch, Network, Rates, Span, Which};
 
 /// Blocks that sum the squares of a group.
@@ -71,11 +71,11 @@ impl Network {
             weight,
         };
         let room = self.engine.machine.shared_memory();
-        let shared = [4 * 2 * k * k, 4 * 6 * k];
+        let shared = [4 * 2 * k * k, TAG_BYTES * k];
         let (kernel, launch) = tag_launch(["crf_loss", "crf_loss_wide"], b, k, shared, room)?;
         self.engine.launch(kernel, launch, args)?;
         let place = self.places.crf.clone();
-        let grads = self.group(crate::network::REST).grads.part(place.start, place.len());
+        let grads = self.group(REST).grads.part(place.start, place.len());
         self.engine.sum_parts(parts, b, grads)?;
         Ok((losses, ds))
     }

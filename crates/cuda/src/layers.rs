@@ -114,6 +114,7 @@ pub struct LstmCache {
     /// gates, then da; ĥ.
     gates: Vec<Span>,
     h_prev: Vec<Span>,
+    sides: usize,
 }
 
 impl Engine {
@@ -129,6 +130,12 @@ impl Engine {
 
     pub(crate) fn reset(&mut self) {
         self.scratch.reset(&mut *self.machine);
+    }
+
+    /// Gives scratch memory back.
+    #[cfg(feature = "measure")]
+    pub(crate) fn free_scratch(&mut self) {
+        self.scratch.free(&mut *self.machine);
     }
 
     pub(crate) fn launch<A: Args>(
@@ -329,20 +336,26 @@ impl Engine {
             hidden: h as u32,
             walked: 0,
         };
-        match self.whole_walk(h) {
+        let cache = LstmCache { arguments, x, gates, h_prev, sides: sides.len() };
+        self.walk(&cache)?;
+        Ok((y, cache))
+    }
+
+    /// (3) to (5): all steps, one after the other.
+    pub(crate) fn walk(&mut self, cache: &LstmCache) -> Done {
+        let LstmCache { arguments, sides, .. } = *cache;
+        let Lstm { sentences, steps, hidden: h, .. } = arguments;
+        match self.whole_walk(h as usize) {
             Some([shared, _]) => {
                 let kernel = if h == 64 { "lstm_forward_64" } else { "lstm_forward_128" };
-                let grid = [sentences.div_ceil(4) as u32, sides.len() as u32, 1];
-                self.launch(kernel, Launch { grid, block: 4 * h as u32, shared }, arguments)?;
+                let grid = [sentences.div_ceil(4), sides as u32, 1];
+                self.launch(kernel, Launch { grid, block: 4 * h, shared }, arguments)
             }
-            None => {
-                for walked in 0..steps as u32 {
-                    let launch = step_launch(h, sentences, sides.len(), 5);
-                    self.launch("lstm_step_forward", launch, Lstm { walked, ..arguments })?;
-                }
-            }
+            None => (0..steps).try_for_each(|walked| {
+                let launch = step_launch(h as usize, sentences as usize, sides, 5);
+                self.launch("lstm_step_forward", launch, Lstm { walked, ..arguments })
+            }),
         }
-        Ok((y, LstmCache { arguments, x, gates, h_prev }))
     }
 
     /// `dy` (N, H or 2H) → dx̂ of each direction (N, D); the gradients of the weights are written.

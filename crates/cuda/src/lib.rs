@@ -23,6 +23,8 @@ mod finish;
 mod forward;
 mod layers;
 mod machine;
+#[cfg(feature = "measure")]
+pub mod measure;
 mod memory;
 mod network;
 #[cfg(feature = "shim")]

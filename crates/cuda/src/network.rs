@@ -56,6 +56,9 @@ pub(crate) const WIDE: usize = 1;
 pub(crate) const VECTORS: usize = 2;
 pub(crate) const REST: usize = 3;
 
+/// Bytes of shared memory a tag that the CRF needs beside its transitions; Viterbi needs fewer.
+pub(crate) const TAG_BYTES: usize = 24;
+
 /// Threads of a block in the kernels with a thread a tag, at most.
 const TAG_THREADS: usize = 128;
 
@@ -84,13 +87,13 @@ impl Network {
     /// are to be written.
     ///
     /// # Errors
-    /// If memory is short.
+    /// If there are too many tags, or memory is short.
     pub fn new(
         machine: Box<dyn Machine>,
         description: Description,
         average: bool,
     ) -> Result<Self, CudaError> {
-        let mut n = Self::empty(machine, description);
+        let mut n = Self::empty(machine, description)?;
         n.members = vec![n.groups(3 + usize::from(average))?];
         n.members[0][REST].grads = Span::new(&mut *n.engine.machine, n.places.len)?;
         if n.description.head == Head::Crf {
@@ -111,14 +114,14 @@ impl Network {
     /// them, each token by itself. Weights are to be written.
     ///
     /// # Errors
-    /// If memory is short.
+    /// As [`Network::new`].
     pub fn to_tag(
         machine: Box<dyn Machine>,
         description: Description,
         members: usize,
         potentials: Option<&[f32]>,
     ) -> Result<Self, CudaError> {
-        let mut n = Self::empty(machine, description);
+        let mut n = Self::empty(machine, description)?;
         for _ in 0..members {
             let groups = n.groups(1)?;
             n.members.push(groups);
@@ -131,8 +134,16 @@ impl Network {
         Ok(n)
     }
 
-    fn empty(machine: Box<dyn Machine>, description: Description) -> Self {
-        Self {
+    fn empty(machine: Box<dyn Machine>, description: Description) -> Result<Self, CudaError> {
+        // Known before anything is trained: every head keeps some rows of scores in a block's memory.
+        tag_launch(
+            [""; 2],
+            1,
+            description.n_tags,
+            [0, TAG_BYTES * description.n_tags],
+            machine.shared_memory(),
+        )?;
+        Ok(Self {
             engine: Engine::new(machine),
             places: description.places(),
             description,
@@ -143,7 +154,7 @@ impl Network {
             tag_weights: Span::NONE,
             status: Span::NONE,
             staged: Default::default(),
-        }
+        })
     }
 
     /// Memory for all weights, and so many numbers a weight.

@@ -136,7 +136,7 @@ fn found<D>(
     }
     match cuda::gpu().and_then(make) {
         Ok(device) => Ok((Some(device), None)),
-        Err(e) if e.is_absence() && choice == Choice::Auto => Ok((None, Some(e.to_string()))),
+        Err(e) if choice == Choice::Auto => Ok((None, Some(e.to_string()))),
         Err(e) => Err(crate::gpu::error(&e)),
     }
 }

@@ -345,5 +345,5 @@ fn flat_mut(a: &mut Array2<f32>) -> &mut [f32] {
     a.as_slice_mut().expect("row-major")
 }
 
-#[cfg(all(test, feature = "cuda-shim"))]
+#[cfg(test)]
 mod tests;

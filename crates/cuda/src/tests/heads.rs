@@ -232,6 +232,15 @@ fn a_sentence_of_scores_that_are_not_numbers_reaches_no_other() {
     }
 }
 
+#[cfg(feature = "shim")]
+#[test]
+fn tags_that_fit_no_block_are_refused_before_anything_is_trained() {
+    let Some(machine) = with_shared(Some(10 << 10)) else { return };
+    let error = Network::new(machine, description(500, Head::Crf), false).map(drop).unwrap_err();
+    assert_eq!(error.to_string(), "no CUDA kernel for 500 tags");
+    assert!(error.is_absence());
+}
+
 #[test]
 fn the_order_of_threads_changes_no_bit_of_a_crf() {
     let (k, lengths) = (40, [5, 4, 2]);

@@ -1,6 +1,6 @@
-//! Whole training steps by the kernels, on this processor, against the trainer's own.
+//! Whole training steps and tags by the kernels against the trainer's own: on this processor through the shim, with the
+//! feature `cuda` alone on a GPU. Without one they say so and pass, unless `LONGHAND_REQUIRE_CUDA` is set.
 
-use cuda::shim::Shim;
 use data::{Corpus, Scheme};
 
 use super::*;
@@ -11,6 +11,33 @@ use crate::tagging::Ready;
 use crate::trainer::{EpochRecord, Observer, Outcome, Progress};
 use crate::{Model, Provenance};
 use data::split::Split;
+
+#[cfg(feature = "cuda-shim")]
+fn machine(order: i32) -> Option<Box<dyn Machine>> {
+    Some(Box::new(cuda::shim::machine(order)?))
+}
+
+#[cfg(feature = "cuda-shim")]
+fn with_shared_memory(bytes: usize) -> Option<Box<dyn Machine>> {
+    Some(Box::new(cuda::shim::Shim::open(0)?.with_shared_memory(bytes)))
+}
+
+#[cfg(not(feature = "cuda-shim"))]
+fn machine(_: i32) -> Option<Box<dyn Machine>> {
+    match cuda::gpu() {
+        Ok(gpu) => Some(gpu),
+        Err(e) if std::env::var_os("LONGHAND_REQUIRE_CUDA").is_some() => panic!("{e}"),
+        Err(e) => {
+            eprintln!("skipped: {e}");
+            None
+        }
+    }
+}
+
+#[cfg(not(feature = "cuda-shim"))]
+fn with_shared_memory(_: usize) -> Option<Box<dyn Machine>> {
+    machine(0)
+}
 
 struct Nobody;
 
@@ -104,9 +131,9 @@ fn epoch(trainer: &mut Trainer) -> f64 {
     }
 }
 
-fn on_shim(flags: &[(&str, &str)], more: &[(&str, &str)], shim: Shim) -> Trainer {
+fn on_shim(flags: &[(&str, &str)], more: &[(&str, &str)], shim: Box<dyn Machine>) -> Trainer {
     let mut trainer = trainer(flags, more);
-    let gpu = Gpu::new(Box::new(shim), &trainer).unwrap();
+    let gpu = Gpu::new(shim, &trainer).unwrap();
     trainer.train_on(Box::new(gpu));
     trainer
 }
@@ -133,7 +160,7 @@ fn means(t: &Trainer) -> Vec<(String, Vec<f32>)> {
 #[test]
 fn a_step_by_the_kernels_has_the_losses_and_gradients_of_the_trainer() {
     for flags in NETWORKS {
-        let Some(shim) = Shim::open(0) else { return };
+        let Some(shim) = machine(0) else { return };
         let (mut cpu, mut gpu) = (trainer(flags, &[]), on_shim(flags, &[], shim));
         let (want, got) = (epoch(&mut cpu), epoch(&mut gpu));
         assert!((got / want - 1.0).abs() < 1e-6, "{flags:?}: loss {got}, not {want}");
@@ -151,7 +178,7 @@ fn a_step_by_the_kernels_has_the_losses_and_gradients_of_the_trainer() {
 fn twenty_steps_by_the_kernels_follow_the_trainers() {
     let more = [("epochs", "5"), ("batch", "2")]; // 4 batches an epoch, staged one ahead
     for flags in [NETWORKS[0], NETWORKS[2]] {
-        let Some(shim) = Shim::open(0) else { return };
+        let Some(shim) = machine(0) else { return };
         let (mut cpu, mut gpu) = (trainer(flags, &more), on_shim(flags, &more, shim));
         for e in 0..5 {
             let (want, got) = (epoch(&mut cpu), epoch(&mut gpu));
@@ -168,7 +195,7 @@ fn twenty_steps_by_the_kernels_follow_the_trainers() {
 #[test]
 fn the_order_in_which_threads_run_changes_no_bit() {
     let run = |order| {
-        let mut trainer = on_shim(NETWORKS[2], &[("batch", "4")], Shim::open(order)?);
+        let mut trainer = on_shim(NETWORKS[2], &[("batch", "4")], machine(order)?);
         epoch(&mut trainer);
         Some(trainer.tagger().slices().concat().iter().map(|w| w.to_bits()).collect::<Vec<_>>())
     };
@@ -180,8 +207,8 @@ fn the_order_in_which_threads_run_changes_no_bit() {
 
 #[test]
 fn a_gpu_with_less_shared_memory_walks_wide_layers_step_by_step_to_the_same_end() {
-    let Some(shim) = Shim::open(0) else { return };
-    let mut small = on_shim(NETWORKS[4], &[], shim.with_shared_memory(99 << 10));
+    let Some(shim) = with_shared_memory(99 << 10) else { return };
+    let mut small = on_shim(NETWORKS[4], &[], shim);
     let mut cpu = trainer(NETWORKS[4], &[]);
     let (want, got) = (epoch(&mut cpu), epoch(&mut small));
     assert!((got / want - 1.0).abs() < 1e-6, "loss {got}, not {want}");
@@ -189,7 +216,7 @@ fn a_gpu_with_less_shared_memory_walks_wide_layers_step_by_step_to_the_same_end(
 
 #[test]
 fn a_batch_that_is_not_finite_moves_no_weight() {
-    let Some(shim) = Shim::open(0) else { return };
+    let Some(shim) = machine(0) else { return };
     let mut gpu = on_shim(NETWORKS[0], &[], shim);
     gpu.tagger.network.dense.b[0] = f32::NAN;
     let before = gpu.tagger().words.rows.clone();
@@ -209,11 +236,10 @@ fn hundreds_of_tags_go_through_crf_and_viterbi_in_shared_memory_or_beside_it() {
     let sentences: Vec<_> = sentences.iter().map(|(w, t)| (&w[..], &t[..])).collect();
     let flags = [("encoder", "[\"lstm:8\"]"), ("affix-rows", "0"), ("batch", "80")];
     for shared in [227 << 10, 40 << 10] {
-        let Some(shim) = Shim::open(0) else { return };
+        let Some(shim) = with_shared_memory(shared) else { return };
         let mut cpu = trainer_on(&sentences, &flags, &[]);
         let mut gpu = trainer_on(&sentences, &flags, &[]);
-        let shim = shim.with_shared_memory(shared);
-        gpu.train_on(Box::new(Gpu::new(Box::new(shim), &gpu).unwrap()));
+        gpu.train_on(Box::new(Gpu::new(shim, &gpu).unwrap()));
         let (want, got) = (epoch(&mut cpu), epoch(&mut gpu));
         assert!((got / want - 1.0).abs() < 1e-6, "loss {got}, not {want}");
         for ((name, got), (_, want)) in means(&gpu).iter().zip(&means(&cpu)) {
@@ -221,8 +247,8 @@ fn hundreds_of_tags_go_through_crf_and_viterbi_in_shared_memory_or_beside_it() {
             assert!(far < 2e-5, "{shared}: the gradient of {name} is {far:e} off");
         }
         let model = model_of(&gpu);
-        let shim = Shim::open(0).unwrap().with_shared_memory(shared);
-        let tags = GpuTags::new(Box::new(shim), &model.tagger).unwrap();
+        let shim = with_shared_memory(shared).unwrap();
+        let tags = GpuTags::new(shim, &model.tagger).unwrap();
         let words: Vec<Vec<&str>> = sentences.iter().map(|(w, _)| w.split(' ').collect()).collect();
         let want = model.tag_entities(&words[..9], true);
         same(&Ready::new(model).on(Box::new(tags)).tag(&words[..9], true), &want);
@@ -268,7 +294,7 @@ fn words_to_tag() -> Vec<Vec<&'static str>> {
 fn tags_and_entities_by_the_kernels_are_those_of_the_processor() {
     for flags in NETWORKS {
         for decode in ["best", "likely"] {
-            let Some(shim) = Shim::open(0) else { return };
+            let Some(shim) = machine(0) else { return };
             let more = [("epochs", "4"), ("learning-rate", "0.02"), ("decode", decode)];
             let mut trainer = trainer(flags, &more);
             (0..4).for_each(|_| assert!(epoch(&mut trainer).is_finite()));
@@ -276,7 +302,7 @@ fn tags_and_entities_by_the_kernels_are_those_of_the_processor() {
             let words = words_to_tag();
             let want = model.tag_entities(&words, true);
             assert!(want.iter().any(|t| !t.entities.is_empty()), "{flags:?} found nothing");
-            let device = GpuTags::new(Box::new(shim), &model.tagger).unwrap();
+            let device = GpuTags::new(shim, &model.tagger).unwrap();
             let ready = Ready::new(model).on(Box::new(device));
             same(&ready.tag(&words, true), &want);
             // Without probabilities, and by the other way in.
@@ -290,9 +316,9 @@ fn tags_and_entities_by_the_kernels_are_those_of_the_processor() {
 #[test]
 fn what_a_sentence_gets_depends_on_no_other_one() {
     for flags in [NETWORKS[0], NETWORKS[6], NETWORKS[8], NETWORKS[5]] {
-        let Some(shim) = Shim::open(0) else { return };
+        let Some(shim) = machine(0) else { return };
         let model = model_of(&trainer(flags, &[]));
-        let device = GpuTags::new(Box::new(shim), &model.tagger).unwrap();
+        let device = GpuTags::new(shim, &model.tagger).unwrap();
         let ready = Ready::new(model).on(Box::new(device));
         let words = words_to_tag();
         let together = ready.tag(&words, true);
@@ -304,7 +330,7 @@ fn what_a_sentence_gets_depends_on_no_other_one() {
 
 #[test]
 fn several_members_are_trained_one_after_the_other_and_tag_together() {
-    let Some(shim) = Shim::open(0) else { return };
+    let Some(shim) = machine(0) else { return };
     let flags = [
         ("encoder", "[\"bilstm:8\"]"),
         ("members", "3"),
@@ -323,7 +349,7 @@ fn several_members_are_trained_one_after_the_other_and_tag_together() {
     assert_eq!(gpu.tagger.others.len(), 2);
     let pairs = gpu.tagger.slices().into_iter().zip(cpu.tagger.slices());
     assert!(pairs.into_iter().all(|(a, b)| distance(a, b) < 1e-3));
-    let device = GpuTags::new(Box::new(Shim::open(0).unwrap()), &gpu.tagger).unwrap();
+    let device = GpuTags::new(machine(0).unwrap(), &gpu.tagger).unwrap();
     let (words, want) = (words_to_tag(), gpu.tag_entities(&words_to_tag(), true));
     assert!(want.iter().any(|t| !t.entities.is_empty()));
     same(&Ready::new(gpu).on(Box::new(device)).tag(&words, true), &want);
@@ -353,25 +379,4 @@ fn where_the_device_fails_the_processor_goes_on_and_says_so_once() {
     assert_eq!(failure.code, "E063");
     assert!(failure.message.contains("needs 5 MiB, 1 MiB free"), "{failure}");
     assert_eq!(ready.tag_all(&words, true), want);
-}
-
-/// A part of everything: both ways through an LSTM, letters, vectors, residual layers, a CRF.
-const SANITIZED: &[(&str, &str)] = &[
-    ("encoder", "[\"bilstm:64\", \"lstm:20\", \"lstm:20\"]"),
-    ("residual", "true"),
-    ("affix-rows", "0"),
-    ("chars", "cnn"),
-    ("char-features", "6"),
-    ("char-embedding", "4"),
-    ("vectors", "VECTORS"),
-    ("vectors-train", "tuned"),
-];
-
-/// For `crates/cuda/sanitize.sh`: few sentences, since each thread of a block is one of the system.
-#[test]
-#[ignore = "slow without a sanitizer's library; crates/cuda/sanitize.sh runs it"]
-fn under_a_sanitizer() {
-    let Some(shim) = Shim::open(0) else { return };
-    let mut gpu = on_shim(SANITIZED, &[], shim);
-    assert!(epoch(&mut gpu).is_finite());
 }
