@@ -21,6 +21,7 @@ check() { # NAME RESULT
 }
 fact() { printf '{"what":"%s","who":"%s","value":"%s"}\n' "$1" "$2" "$3" >>out/facts.jsonl; }
 : >out/facts.jsonl
+[ -z "$rehearse" ] || check "THIS IS A REHEARSAL" "times are of one round and mean nothing"
 step() { # NAME SECONDS COMMAND…
     local name="$1" limit="$2"
     shift 2

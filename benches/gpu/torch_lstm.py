@@ -7,6 +7,7 @@ packed, as a user of PyTorch has them, and padded to equal lengths.
     torch_lstm.py [--quick] [--cpu]
 """
 
+import copy
 import json
 import statistics
 import sys
@@ -45,13 +46,12 @@ def lengths_of(batch, steps, equal):
 
 def error(layer, x):
     """Relative error of y against the same layer in f64."""
-    import copy
     y = layer(x)[0].double().cpu()
     exact = copy.deepcopy(layer).cpu().double()(x.cpu().double())[0]
     return ((y - exact).norm() / exact.norm()).item()
 
 
-def layers(who, hidden, tf32):
+def layers(who, hidden):
     layer = torch.nn.LSTM(N_IN, hidden, bidirectional=True, batch_first=True).to(DEVICE)
     layer.train()
     with torch.no_grad():
@@ -99,7 +99,7 @@ def main():
         torch.backends.cudnn.allow_tf32 = tf32
         torch.backends.cuda.matmul.allow_tf32 = tf32
         for hidden in (64, 128, 256):
-            layers(f"PyTorch {name}" + ("" if CPU else f", TF32 {'on' if tf32 else 'off'}"), hidden, tf32)
+            layers(f"PyTorch {name}" + ("" if CPU else f", TF32 {'on' if tf32 else 'off'}"), hidden)
 
 
 if __name__ == "__main__":

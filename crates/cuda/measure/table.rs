@@ -28,7 +28,11 @@ fn text(value: &Value) -> String {
         Value::String(s) => s.clone(),
         Value::Number(n) if n.is_f64() => {
             let v = n.as_f64().unwrap_or(f64::NAN);
-            if v.abs() >= 100.0 { format!("{v:.0}") } else { format!("{v:.2}") }
+            match v.abs() {
+                a if a >= 100.0 => format!("{v:.0}"),
+                a if a >= 0.01 || a == 0.0 => format!("{v:.2}"),
+                _ => format!("{v:.1e}"), // errors
+            }
         }
         Value::Null => "–".into(),
         other => other.to_string(),
@@ -136,5 +140,7 @@ mod tests {
         assert!(text.contains("| 64 | 8 | 22 | equal | 11.50 | 200 |"), "{text}");
         assert!(text.contains("| 128 | 8 | 22 | equal | 3.00 | – |"), "{text}");
         assert!(text.contains("| gpu | 1 | 0.25 | – | 5 |"), "{text}");
+        let error = serde_json::json!({ "what": "error", "who": "a", "value": 1.43e-7 });
+        assert!(markdown(&[error]).contains("| error | a | 1.4e-7 | value |"));
     }
 }

@@ -324,3 +324,26 @@ impl Drop for Gpu {
 fn failed(call: &'static str) -> impl Fn(DriverError) -> CudaError {
     move |e| CudaError::Driver { call, what: format!("{:?}", e.0) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `.ci/run` sets `FAKE_CUDA` for kernels/shim_driver.cpp, which stands in for the driver then.
+    #[test]
+    fn what_is_wrong_with_a_driver_is_told_apart() {
+        let Ok(fault) = std::env::var("FAKE_CUDA") else { return };
+        let error = Gpu::open().and_then(|mut gpu| gpu.alloc(5 << 20)).unwrap_err();
+        let (told, says) = match &fault[..] {
+            "no-device" => (error == CudaError::NoDevice, "reports no device"),
+            "old-driver" => (error == CudaError::OldDriver(11_080), "11.8 is older than 12.4"),
+            "old-gpu" => (matches!(error, CudaError::OldDevice { .. }), "compute capability 7.5;"),
+            "no-memory" => {
+                let short = CudaError::OutOfMemory { needed: 5 << 20, free: 3 << 20 };
+                (error == short, "needs 5 MiB, 3 MiB free")
+            }
+            other => panic!("no such fault: {other}"),
+        };
+        assert!(told && error.to_string().contains(says), "{fault}: {error:?} {error}");
+    }
+}
