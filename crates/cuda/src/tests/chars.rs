@@ -134,31 +134,29 @@ fn the_lstm_over_letters_agrees_with_f64() {
 }
 
 pub(super) fn lstm(h: usize) {
-    {
-        let len = C * E + 2 * (4 * h * E + 4 * h * h + 4 * h);
-        let weights = draw(73, len, 0.4);
-        let dy = draw(74, words().len() * 2 * h, 1.0);
-        let Some(machine) = machine(0) else { return };
-        let out = run(machine, &description(CharKind::Lstm, 2 * h), &weights, &dy);
-        let mut rest = &weights[..];
-        let mut take = |len: usize, columns: usize| {
-            let (here, after) = rest.split_at(len);
-            rest = after;
-            matrix(here, columns)
-        };
-        let table = take(C * E, E);
-        let mut side = || Lstm {
-            w_ih: take(4 * h * E, E),
-            w_hh: take(4 * h * h, h),
-            b: take(4 * h, 4 * h).row(0).to_owned(),
-        };
-        let lstm = BiLstm { forward: side(), backward: side() };
-        let layer = CharLstm { chars: Embedding { table }, lstm };
-        let (y, cache) = layer.forward(&spellings());
-        let mut grads = layer.zeros_like();
-        layer.backward(cache, &matrix(&dy, 2 * h), &mut grads);
-        check(&format!("lstm {h}"), &out, &y, grads.slices());
-    }
+    let len = C * E + 2 * (4 * h * E + 4 * h * h + 4 * h);
+    let weights = draw(73, len, 0.4);
+    let dy = draw(74, words().len() * 2 * h, 1.0);
+    let Some(machine) = machine(0) else { return };
+    let out = run(machine, &description(CharKind::Lstm, 2 * h), &weights, &dy);
+    let mut rest = &weights[..];
+    let mut take = |len: usize, columns: usize| {
+        let (here, after) = rest.split_at(len);
+        rest = after;
+        matrix(here, columns)
+    };
+    let table = take(C * E, E);
+    let mut side = || Lstm {
+        w_ih: take(4 * h * E, E),
+        w_hh: take(4 * h * h, h),
+        b: take(4 * h, 4 * h).row(0).to_owned(),
+    };
+    let lstm = BiLstm { forward: side(), backward: side() };
+    let layer = CharLstm { chars: Embedding { table }, lstm };
+    let (y, cache) = layer.forward(&spellings());
+    let mut grads = layer.zeros_like();
+    layer.backward(cache, &matrix(&dy, 2 * h), &mut grads);
+    check(&format!("lstm {h}"), &out, &y, grads.slices());
 }
 
 #[test]

@@ -15,40 +15,38 @@ fn products_of_any_shape_and_layout_agree_with_f64() {
 }
 
 pub(super) fn check_product(m: usize, n: usize, k: usize) {
-    {
-        let Some(mut e) = engine(0) else { return };
-        let (a, b, bias) = (draw(1, m * k, 1.0), draw(2, k * n, 1.0), draw(3, n, 1.0));
-        let want = matrix(&a, k).dot(&matrix(&b, n)) + matrix(&bias, n);
-        let turned = |v: &[f32], columns| {
-            let t = matrix(v, columns).t().as_standard_layout().into_owned();
-            t.iter().map(|&v| v as f32).collect::<Vec<_>>()
-        };
-        let (at, bt) = (turned(&a, k), turned(&b, n));
-        let [a, b, at, bt, bias] = [&a, &b, &at, &bt, &bias].map(|v| e.put(v));
-        let (a, at) = (Matrix::new(a, m, k), Matrix::new(at, k, m).t());
-        let (b, bt) = (Matrix::new(b, k, n), Matrix::new(bt, n, k).t());
-        for (a, b) in [(a, b), (at, b), (a, bt), (at, bt)] {
-            let c = e.poisoned(m * n);
-            e.product(a, b, bias, c, false).unwrap();
-            let got = e.get(c);
-            let (far, _) = differences(&got, &want);
-            assert!(far <= VALUES, "({m}, {n}, {k}): {far:e}");
-            e.product(a, b, bias, c, true).unwrap();
-            let twice = e.get(c);
-            let (far, _) = differences(&twice, &(&want * 2.0));
-            assert!(far <= VALUES, "({m}, {n}, {k}) twice: {far:e}");
-        }
-        // Into some columns of a wider matrix, the others left alone.
-        let wide = e.put(&vec![1.0; m * (n + 3)]);
-        e.add_product(a, b, Matrix::columns(wide, m, n + 3, 2, n)).unwrap();
-        let got = matrix(&e.get(wide), n + 3);
-        let want = want - matrix(&e.get(bias), n) + 1.0;
-        let inner = got.slice(s![.., 2..n + 2]).iter().map(|&v| v as f32).collect::<Vec<_>>();
-        let (far, _) = differences(&inner, &want);
-        assert!(far <= VALUES, "columns of ({m}, {n}, {k}): {far:e}");
-        assert!(got.slice(s![.., ..2]).iter().all(|&v| v == 1.0));
-        assert!(got.slice(s![.., n + 2..]).iter().all(|&v| v == 1.0));
+    let Some(mut e) = engine(0) else { return };
+    let (a, b, bias) = (draw(1, m * k, 1.0), draw(2, k * n, 1.0), draw(3, n, 1.0));
+    let want = matrix(&a, k).dot(&matrix(&b, n)) + matrix(&bias, n);
+    let turned = |v: &[f32], columns| {
+        let t = matrix(v, columns).t().as_standard_layout().into_owned();
+        t.iter().map(|&v| v as f32).collect::<Vec<_>>()
+    };
+    let (at, bt) = (turned(&a, k), turned(&b, n));
+    let [a, b, at, bt, bias] = [&a, &b, &at, &bt, &bias].map(|v| e.put(v));
+    let (a, at) = (Matrix::new(a, m, k), Matrix::new(at, k, m).t());
+    let (b, bt) = (Matrix::new(b, k, n), Matrix::new(bt, n, k).t());
+    for (a, b) in [(a, b), (at, b), (a, bt), (at, bt)] {
+        let c = e.poisoned(m * n);
+        e.product(a, b, bias, c, false).unwrap();
+        let got = e.get(c);
+        let (far, _) = differences(&got, &want);
+        assert!(far <= VALUES, "({m}, {n}, {k}): {far:e}");
+        e.product(a, b, bias, c, true).unwrap();
+        let twice = e.get(c);
+        let (far, _) = differences(&twice, &(&want * 2.0));
+        assert!(far <= VALUES, "({m}, {n}, {k}) twice: {far:e}");
     }
+    // Into some columns of a wider matrix, the others left alone.
+    let wide = e.put(&vec![1.0; m * (n + 3)]);
+    e.add_product(a, b, Matrix::columns(wide, m, n + 3, 2, n)).unwrap();
+    let got = matrix(&e.get(wide), n + 3);
+    let want = want - matrix(&e.get(bias), n) + 1.0;
+    let inner = got.slice(s![.., 2..n + 2]).iter().map(|&v| v as f32).collect::<Vec<_>>();
+    let (far, _) = differences(&inner, &want);
+    assert!(far <= VALUES, "columns of ({m}, {n}, {k}): {far:e}");
+    assert!(got.slice(s![.., ..2]).iter().all(|&v| v == 1.0));
+    assert!(got.slice(s![.., n + 2..]).iter().all(|&v| v == 1.0));
 }
 
 #[test]
@@ -57,23 +55,21 @@ fn gradients_summed_over_many_tokens_in_parts_agree_with_f64_in_any_order_of_thr
 }
 
 pub(super) fn check_gradients(rows: usize, orders: &[i32]) {
-    {
-        let (dy, x) = (draw(4, rows * 9, 1.0), draw(5, rows * 21, 1.0));
-        let want = matrix(&dy, 9).t().dot(&matrix(&x, 21));
-        let mut first: Option<Vec<u32>> = None;
-        for &order in orders {
-            let Some(mut e) = engine(order) else { return };
-            let (dw, db) = (e.poisoned(9 * 21), e.poisoned(9));
-            let (on_x, on_dy) = (e.put(&x), e.put(&dy));
-            let (on_x, on_dy) = (Matrix::new(on_x, rows, 21), Matrix::new(on_dy, rows, 9));
-            e.weight_gradient(on_dy, on_x, dw).unwrap();
-            e.bias_gradient(on_dy, db).unwrap();
-            let (dw, db) = (e.get(dw), e.get(db));
-            assert_gradient(&format!("dw over {rows}"), &dw, &want);
-            assert_gradient("db", &db, &matrix(&dy, 9).sum_axis(Axis(0)));
-            let all = [bits(&dw), bits(&db)].concat();
-            assert_eq!(*first.get_or_insert(all.clone()), all, "order {order}");
-        }
+    let (dy, x) = (draw(4, rows * 9, 1.0), draw(5, rows * 21, 1.0));
+    let want = matrix(&dy, 9).t().dot(&matrix(&x, 21));
+    let mut first: Option<Vec<u32>> = None;
+    for &order in orders {
+        let Some(mut e) = engine(order) else { return };
+        let (dw, db) = (e.poisoned(9 * 21), e.poisoned(9));
+        let (on_x, on_dy) = (e.put(&x), e.put(&dy));
+        let (on_x, on_dy) = (Matrix::new(on_x, rows, 21), Matrix::new(on_dy, rows, 9));
+        e.weight_gradient(on_dy, on_x, dw).unwrap();
+        e.bias_gradient(on_dy, db).unwrap();
+        let (dw, db) = (e.get(dw), e.get(db));
+        assert_gradient(&format!("dw over {rows}"), &dw, &want);
+        assert_gradient("db", &db, &matrix(&dy, 9).sum_axis(Axis(0)));
+        let all = [bits(&dw), bits(&db)].concat();
+        assert_eq!(*first.get_or_insert(all.clone()), all, "order {order}");
     }
 }
 

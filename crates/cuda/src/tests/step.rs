@@ -42,8 +42,11 @@ const RATES: Rates = Rates {
 const TOKENS: [u32; 5] = [1, 3, 1, 0, 3];
 const TAGS: [u32; 5] = [0, 2, 1, 1, 2];
 
-/// Everything after one step: weights, means, squares, averages, each words then rest; and the outcome.
-fn step(rates: &Rates, bad: bool) -> Option<([Vec<f32>; 4], [Vec<f32>; 4], Outcome)> {
+/// Weights, means, squares, averages: of the words, then of the rest.
+type Numbers = [Vec<f32>; 4];
+
+/// Everything before and after one step, and its outcome.
+fn step(rates: &Rates, bad: bool) -> Option<(Numbers, Numbers, Outcome)> {
     let d = description();
     let tokens = Tokens {
         lengths: &[3, 2],
