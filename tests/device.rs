@@ -60,7 +60,7 @@ fn all_commands_that_use_a_model_or_make_one_take_a_device() {
     for command in [
         &["eval", model(), "data.conll"][..],
         &["serve", model(), "--listen", "127.0.0.1:0"],
-        &["train", "-o", "run", "--epochs", "1"],
+        &["train", "-o", "run", "--epochs", "1", "--set", "encoder=bilstm:8"],
     ] {
         let bad = dir.run(&[command, &["--device", "tpu"]].concat()).expect(2);
         let says = "device must be cpu, cuda or auto, not `tpu`";

@@ -43,12 +43,15 @@ else
     device=auto
 fi
 
+gpu="$(./measure probe 2>&1)" && skipped= || skipped=" (nothing was run: there is no GPU)"
+check "GPU" "$gpu"
+
 # 1. The kernels and whole steps, on the device, against this processor.
 for tests in kernel-tests step-tests; do
     filter=tests::
     [ $tests = step-tests ] && filter=gpu::tests::
     step $tests 180 ./$tests $filter --test-threads 1
-    check "$tests" "$(grep -h '^test result' out/$tests.out | head -n 1 || true)"
+    check "$tests" "$(grep -h '^test result' out/$tests.out | head -n 1 || true)$skipped"
     grep -h 'FAILED$' out/$tests.out || true
 done
 
@@ -84,6 +87,7 @@ train() { # NAME FLAGS…
     done
 }
 train gpu --device $device && train gpu-again --device $device && {
+    check "the run called gpu" "$(grep -h '^training on' out/train-gpu.err)"
     cmp -s <(cut -d, -f1,2 out/run-gpu/history.csv) <(cut -d, -f1,2 out/run-gpu-again/history.csv) &&
         check "the same losses twice on the GPU" yes || check "the same losses twice on the GPU" NO
 }

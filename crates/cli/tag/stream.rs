@@ -24,8 +24,10 @@ const READ: usize = 64 << 10;
 const WAITING: usize = 16;
 /// Bytes that are tagged side by side before anything is written.
 const BLOCK: usize = 1 << 20;
-/// Bytes of a piece: some dozens of sentences. A device gets a block as one.
+/// Bytes of a piece: some dozens of sentences.
 const PIECE: usize = 16 << 10;
+/// The same for a device: two batches or so, so that while it has one this processor reads others.
+const DEVICE_PIECE: usize = 128 << 10;
 
 /// Tags standard input to `out`.
 pub fn run(job: &Job, kind: InputKind, out: &mut dyn Write) -> std::result::Result<(), Stop> {
@@ -50,7 +52,7 @@ pub fn lines(
     line: u64,
     out: &mut dyn Write,
 ) -> std::result::Result<(), Stop> {
-    let piece = if job.ready.is_on_device() { BLOCK } else { PIECE };
+    let piece = if job.ready.is_on_device() { DEVICE_PIECE } else { PIECE };
     for some in chunks(block, line, BLOCK) {
         let pieces: Vec<(u64, &str)> = chunks(some.1, some.0, piece).collect();
         let tagged: Vec<Result<Vec<u8>>> = pieces

@@ -1,6 +1,7 @@
 //! Times of the kernels on this machine's GPU, and one table of everything that was measured: see `benches/gpu`.
 //!
 //! ```text
+//! longhand-cuda-measure probe                                 the GPU's name, or why there is none
 //! longhand-cuda-measure kernels [--quick] > kernels.jsonl     through the shim with LONGHAND_MEASURE_SHIM set
 //! longhand-cuda-measure cpu [--quick] > cpu.jsonl             the same layers by this processor, one thread
 //! longhand-cuda-measure table FILE… > table.md                Markdown of what all of them say
@@ -24,13 +25,14 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let quick = args.iter().any(|a| a == "--quick");
     let done = match args.first().map(String::as_str) {
+        Some("probe") => machine().map(|m| println!("{}", m.name())).map_err(|e| e.to_string()),
         Some("kernels") => kernels(quick).map_err(|e| e.to_string()),
         Some("cpu") => {
             cpu(quick);
             Ok(())
         }
         Some("table") => table::run(&args[1..]),
-        _ => Err("kernels, cpu or table".into()),
+        _ => Err("probe, kernels, cpu or table".into()),
     };
     if let Err(why) = done {
         eprintln!("{why}");

@@ -108,6 +108,9 @@ fn layers<'a>(lines: impl Iterator<Item = &'a Value>) -> String {
         let of =
             |w: &&String| cells.values().any(|c| c.get(*w).is_some_and(|l| l.get(name).is_some()));
         let who: Vec<&String> = who.iter().filter(of).collect();
+        if who.is_empty() {
+            continue;
+        }
         let titles: Vec<&str> =
             ["H", "B", "T", "lengths"].into_iter().chain(who.iter().map(|w| w.as_str())).collect();
         let rows: Vec<Vec<String>> = cells

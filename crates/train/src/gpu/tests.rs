@@ -205,6 +205,40 @@ fn the_order_in_which_threads_run_changes_no_bit() {
     }
 }
 
+/// Stops after the first batch.
+struct Once(bool);
+
+impl Observer for Once {
+    fn batch(&mut self, _: &Progress) -> bool {
+        !std::mem::replace(&mut self.0, true)
+    }
+
+    fn epoch(&mut self, _: &EpochRecord) {}
+}
+
+#[test]
+fn a_run_that_was_interrupted_and_resumed_ends_with_the_same_bits() {
+    let more = [("epochs", "2"), ("batch", "2")];
+    let run = |stop: bool| {
+        let mut run = on_shim(NETWORKS[2], &more, machine(0)?);
+        if stop {
+            assert_eq!(run.epoch(&mut Once(false)).unwrap(), Outcome::Stopped);
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("checkpoint");
+            run.save_checkpoint(&path).unwrap();
+            run = on_shim(NETWORKS[2], &more, machine(0)?);
+            run.load_checkpoint(&path).unwrap();
+        }
+        while !run.is_done() {
+            epoch(&mut run);
+        }
+        let weights = [run.tagger().slices().concat(), run.best_guess().slices().concat()].concat();
+        Some(weights.iter().map(|w| w.to_bits()).collect::<Vec<_>>())
+    };
+    let Some(whole) = run(false) else { return };
+    assert_eq!(run(true), Some(whole));
+}
+
 #[test]
 fn a_gpu_with_less_shared_memory_walks_wide_layers_step_by_step_to_the_same_end() {
     let Some(shim) = with_shared_memory(99 << 10) else { return };
