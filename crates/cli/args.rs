@@ -272,6 +272,9 @@ pub struct TagArgs {
     /// Threads; 0 for all cores. Changes no result.
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     pub threads: usize,
+    /// What tags: cpu; cuda, a GPU, or an error; auto, a GPU if there is one.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
 }
 
 /// What `tag` reads.
@@ -334,6 +337,9 @@ pub struct ServeArgs {
     /// Threads; 0 for all cores. Changes no result.
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     pub threads: usize,
+    /// What tags: cpu; cuda, a GPU, or an error; auto, a GPU if there is one.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
 }
 
 /// Arguments of `eval`.
@@ -363,6 +369,9 @@ pub struct EvalArgs {
     /// Threads; 0 for all cores.
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     pub threads: usize,
+    /// What tags: cpu; cuda, a GPU, or an error; auto, a GPU if there is one.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
 }
 
 /// Arguments of `report`.

@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod codes;
 mod convert;
+mod device;
 mod eval_command;
 mod exchange_commands;
 mod explain;

@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use train::tagging::Ready;
 
 use crate::args::ServeArgs;
-use crate::{Screen, Stop, input, say, warn};
+use crate::{Screen, Stop, device, input, say, warn};
 use api::Service;
 use metrics::Metrics;
 use queue::Queue;
@@ -37,7 +37,8 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Serves until Ctrl-C or a TERM signal.
 pub fn run(args: &ServeArgs, screen: Screen) -> Result<(), Stop> {
     input::set_threads(args.threads, screen)?;
-    let ready = Arc::new(Ready::new(input::model(&args.model)?));
+    let choice = args.device.parse()?;
+    let ready = Arc::new(device::ready(input::model(&args.model)?, choice, screen)?);
     let metrics = Arc::new(Metrics::default());
     let service = Arc::new(Service {
         health: health(args, &ready),
@@ -166,6 +167,5 @@ fn page(ready: &Ready) -> String {
     include_str!("page.html")
         .replace("/*STYLE*/", &report::html::style())
         .replace("/*COLOURS*/", &colours)
-        // Several networks that tag together cannot be shown.
-        .replace("<!--EXPLAIN-->", if ready.model().tagger.spec.members > 1 { "" } else { EXPLAIN })
+        .replace("<!--EXPLAIN-->", EXPLAIN)
 }

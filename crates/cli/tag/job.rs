@@ -96,7 +96,7 @@ impl Job {
         let sentences: Vec<Vec<&str>> =
             documents.iter().flat_map(|(document, _)| document.words()).collect();
         self.doubt.look_at(self.ready.model(), sentences.iter().flatten().copied());
-        let tagged = self.ready.model().tag_entities(&sentences, self.likely);
+        let tagged = self.ready.tag_all(&sentences, self.likely);
         self.done(documents, tagged)
     }
 

@@ -11,12 +11,12 @@ use std::path::Path;
 use data::{Error, Result};
 use report::Entity;
 use report::jsonl::Offsets;
+use train::device::Choice;
 use train::files::Pending;
-use train::tagging::Ready;
 
 use crate::args::{InputKind, OffsetsArg, OutputKind, TagArgs};
 use crate::convert::brat;
-use crate::{Screen, Stop, input, progress, warn};
+use crate::{Screen, Stop, device, input, progress, warn};
 use doubt::Doubt;
 use job::{Done, Job};
 use stream::Source;
@@ -25,25 +25,31 @@ use stream::Source;
 pub fn run(args: &TagArgs, screen: Screen) -> std::result::Result<(), Stop> {
     check(args)?;
     input::set_threads(args.threads, screen)?;
-    let job = job(args, screen)?;
+    let choice = args.device.parse()?;
+    let job = job(args, choice, screen)?;
+    let checked = |job: &Job| device::check(&job.ready, choice, screen);
     if args.files.iter().any(|path| path.is_dir()) {
-        return Ok(folders::run(&job, args, screen)?);
+        folders::run(&job, args, screen)?;
+        return Ok(checked(&job)?);
     }
     match &args.output {
         Some(path) if job.output == OutputKind::Brat => {
             let whole = whole(&job, args, screen)?;
+            checked(&job)?;
             brat::write_document(&whole.text, &whole.entities, path)?;
         }
         Some(path) => {
             let mut file = Pending::new(path)?;
             remove_on_interrupt(&file);
             write(&job, args, screen, &mut file)?;
+            checked(&job)?;
             file.commit()?;
         }
         None => {
             let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
             write(&job, args, screen, &mut out)?;
             out.flush()?;
+            checked(&job)?;
         }
     }
     job.doubt.end(job.ready.model());
@@ -66,14 +72,14 @@ fn check(args: &TagArgs) -> Result<()> {
     Ok(())
 }
 
-fn job(args: &TagArgs, screen: Screen) -> Result<Job> {
+fn job(args: &TagArgs, choice: Choice, screen: Screen) -> Result<Job> {
     let shown = match args.out {
         OutputKind::Text | OutputKind::Svg => args.scores,
         OutputKind::Jsonl | OutputKind::Html => true,
         OutputKind::Conll | OutputKind::Brat | OutputKind::Spacy => false,
     };
     Ok(Job {
-        ready: Ready::new(input::model(&args.model)?),
+        ready: device::ready(input::model(&args.model)?, choice, screen)?,
         output: args.out,
         offsets: match args.offsets {
             OffsetsArg::Chars => Offsets::Chars,

@@ -30,6 +30,8 @@ const WAITING: usize = 16;
 const BLOCK: usize = 1 << 20;
 /// Bytes of a piece: some dozens of sentences.
 const PIECE: usize = 16 << 10;
+/// The same for a device: two batches or so, so that while it has one this processor reads others.
+const DEVICE_PIECE: usize = 128 << 10;
 
 /// Whether an input of this kind is tagged block by block. Running text is one document, which only these
 /// layouts can show in parts.
@@ -172,8 +174,9 @@ pub fn lines(
     line: u64,
     out: &mut dyn Write,
 ) -> std::result::Result<(), Stop> {
+    let piece = if job.ready.is_on_device() { DEVICE_PIECE } else { PIECE };
     for some in chunks(block, line, BLOCK) {
-        let pieces: Vec<(u64, &str)> = chunks(some.1, some.0, PIECE).collect();
+        let pieces: Vec<(u64, &str)> = chunks(some.1, some.0, piece).collect();
         job.look_at_lines(kind, &pieces, name);
         let tagged: Vec<Result<Vec<u8>>> = pieces
             .into_par_iter()

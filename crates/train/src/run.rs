@@ -205,12 +205,14 @@ impl RunFolder {
             let seed = trainer.config().seed + k as u64;
             let config = crate::Config { members: 1, seed, ..trainer.config().clone() };
             let mut member = Trainer::new(config, trainer.dataset_for_member())?;
+            member.device = trainer.device.take();
             observer.member(k + 1, n);
             let begun = if_there == IfThere::Resume && folder.checkpoint().exists();
             let if_there = if begun { IfThere::Resume } else { IfThere::Overwrite };
             if folder.train(&mut member, provenance, if_there, observer)? == Ending::Interrupted {
                 return Ok(Ending::Interrupted);
             }
+            trainer.device = member.device.take();
             members.push(Model::load(&folder.model())?.tagger);
             history.extend_from_slice(member.history());
         }

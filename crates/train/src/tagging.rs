@@ -1,6 +1,10 @@
 //! Words to tags and entities, on all cores. What a sentence gets does not depend on what it is tagged
 //! with.
 
+mod on_device;
+
+use std::sync::Arc;
+
 use data::TagSet;
 use ndarray::Array2;
 use nn::Packing;
@@ -206,12 +210,13 @@ impl<'a> Padded<'a> {
 pub struct Ready {
     model: Model,
     known: Known,
+    device: Option<Arc<on_device::OnDevice>>,
 }
 
 impl Ready {
     /// Gets `model` ready.
     pub fn new(model: Model) -> Self {
-        Self { known: Known::of(&model.tagger, &model.tags), model }
+        Self { known: Known::of(&model.tagger, &model.tags), model, device: None }
     }
 
     /// The model.
@@ -220,8 +225,11 @@ impl Ready {
     }
 
     /// As [`Model::tag_entities`], on this thread alone: for callers with many threads of their own, and
-    /// for a sentence or two, which other threads could not speed up.
+    /// for a sentence or two, which other threads could not speed up; or on the device, if there is one.
     pub fn tag<W: AsRef<str>>(&self, sentences: &[impl AsRef<[W]>], likely: bool) -> Vec<Tagged> {
+        if let Some(tagged) = self.tag_on_device(sentences, likely) {
+            return tagged;
+        }
         self.model.read(sentences, |voice, lexicon, numbers| {
             let ask = Ask { voice, known: &self.known };
             let texts = Padded::new(numbers, voice.padding);

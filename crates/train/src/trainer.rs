@@ -140,7 +140,7 @@ pub struct Trainer {
     /// One gradient for each group of shards.
     grads: Vec<Network<f32>>,
     /// What makes the steps in place of this processor, if anything does.
-    device: Option<Box<dyn Device + Send + Sync>>,
+    pub(crate) device: Option<Box<dyn Device + Send + Sync>>,
 }
 
 /// What belongs to a table besides its weights.
