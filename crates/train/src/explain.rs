@@ -190,7 +190,11 @@ impl<'a> Reader<'a> {
             Decode::Best => {
                 self.tagger.decode(&scores, &packing, self.chain.as_ref())[..n].to_vec()
             }
-            Decode::Likely => self.reading.more_likely_than_not(0, n, &belief),
+            Decode::Likely => {
+                let threshold = self.model.threshold;
+                let candidates = self.reading.likelier(0, n, &belief, threshold);
+                self.reading.worth_it(&candidates, n, threshold)
+            }
         };
         let marginals = belief.of_tokens();
         let found = self.reading.likely(&best, 0, &belief).into_iter().map(|e| Found {

@@ -100,6 +100,8 @@ pub struct Model {
     pub scheme: Scheme,
     /// Positions that its training sentences were filled up to, if they were.
     pub pad_to: Option<usize>,
+    /// From which probability on an entity is given, where `decode` gives the likely ones.
+    pub threshold: f64,
     /// Weights.
     pub tagger: Tagger<f32>,
     /// Where it comes from.
@@ -115,7 +117,14 @@ struct Meta {
     tags: TagSet,
     scheme: String,
     pad_to: Option<usize>,
+    /// Models that were made before it was one's own gave what is more likely than not.
+    #[serde(default = "half")]
+    threshold: f64,
     provenance: Provenance,
+}
+
+fn half() -> f64 {
+    0.5
 }
 
 impl Model {
@@ -163,7 +172,13 @@ impl Model {
 
     /// The network, asked as the configuration says.
     pub(crate) fn voice(&self, padding: Option<Padding>) -> Voice<'_> {
-        Voice { tagger: &self.tagger, tags: &self.tags, decode: self.config.decode, padding }
+        Voice {
+            tagger: &self.tagger,
+            tags: &self.tags,
+            decode: self.config.decode,
+            threshold: self.threshold,
+            padding,
+        }
     }
 
     /// Tag ids of a sentence as tags in the scheme of the training data.
@@ -195,6 +210,7 @@ impl Model {
             tags: self.tags.clone(),
             scheme: self.scheme.name().into(),
             pad_to: self.pad_to,
+            threshold: self.threshold,
             provenance: self.provenance.clone(),
         };
         serde_json::to_string(&meta).expect("plain values")
@@ -279,6 +295,7 @@ impl Model {
             tags: meta.tags,
             scheme: Scheme::parse(&meta.scheme).map_err(of_another)?,
             pad_to: meta.pad_to,
+            threshold: meta.threshold,
             tagger: Tagger::unfilled(spec),
             provenance: meta.provenance,
         })
@@ -472,6 +489,7 @@ mod tests {
             tags: trainer.dataset().tags.clone(),
             scheme: trainer.dataset().scheme,
             pad_to: trainer.dataset().pad_to(),
+            threshold: 0.02, // it knows nothing, and is sure of nothing
             tagger: trainer.tagger().clone(),
             provenance: Provenance::default(),
         }

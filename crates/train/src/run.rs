@@ -25,7 +25,7 @@ use crate::files::{make_folder, write_atomically};
 use crate::model::{Model, Provenance};
 use crate::predictions::Predictions;
 use crate::summary::Summary;
-use crate::trainer::{EpochRecord, Observer, Outcome, Trainer};
+use crate::trainer::{EpochRecord, Observer, Outcome, Trainer, UNTRIED_THRESHOLD};
 
 /// Every file that a run writes.
 pub const FILES: [&str; 10] = [
@@ -294,6 +294,7 @@ impl Trainer {
             tags: self.dataset().tags.clone(),
             scheme: self.dataset().scheme,
             pad_to: self.dataset().pad_to(),
+            threshold: record.dev.map_or(UNTRIED_THRESHOLD, |dev| dev.threshold),
             tagger: self.best_guess().clone(),
             provenance: Provenance {
                 epoch: record.epoch,

@@ -45,6 +45,8 @@ pub struct Voice<'a> {
     pub tags: &'a TagSet,
     /// Which tags are given.
     pub decode: Decode,
+    /// From which probability on an entity is given, where entities are given by that.
+    pub threshold: f64,
     /// How its training sentences were filled up, if they were.
     pub padding: Option<Padding>,
 }
@@ -54,6 +56,21 @@ pub struct Voice<'a> {
 pub fn tag(voice: Voice<'_>, lexicon: &Lexicon, sentences: &[&[u32]]) -> Vec<Vec<u32>> {
     each_shard(voice, lexicon, sentences, |shard, _| {
         shard.lengths.iter().enumerate().map(|(r, &n)| shard.tags(r, n)).collect()
+    })
+}
+
+/// Every entity of each sentence that is likelier than `threshold`; they may share tokens.
+pub(crate) fn likelier(
+    voice: Voice<'_>,
+    lexicon: &Lexicon,
+    sentences: &[&[u32]],
+    threshold: f64,
+) -> Vec<Vec<Entity>> {
+    let voice = Voice { decode: Decode::Best, ..voice }; // the quicker, and not looked at
+    each_shard(voice, lexicon, sentences, |shard, ask| {
+        let belief = ask.belief(&shard.scores, &shard.packing).with_marginals();
+        let of = |(r, &n)| ask.known.reading.likelier(r, n, &belief, threshold);
+        shard.lengths.iter().enumerate().map(of).collect()
     })
 }
 
@@ -99,7 +116,11 @@ impl Ask<'_> {
             }
             Decode::Likely => {
                 let belief = self.belief(scores, packing).with_marginals();
-                lengths.map(|(r, &n)| reading.more_likely_than_not(r, n, &belief)).collect()
+                let tags = |(r, &n): (usize, &usize)| {
+                    let candidates = reading.likelier(r, n, &belief, self.voice.threshold);
+                    reading.worth_it(&candidates, n, self.voice.threshold)
+                };
+                lengths.map(tags).collect()
             }
         }
     }
