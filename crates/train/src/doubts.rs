@@ -205,8 +205,14 @@ mod tests {
 
     fn history(f1: &[f64], token_accuracy: f64) -> Vec<EpochRecord> {
         let record = |(epoch, &f1): (u32, &f64)| {
-            let dev =
-                DevScores { precision: f1, recall: f1, f1, token_accuracy, padded_accuracy: None };
+            let dev = DevScores {
+                precision: f1,
+                recall: f1,
+                f1,
+                token_accuracy,
+                padded_accuracy: None,
+                threshold: 0.4,
+            };
             let (loss, accuracy, learning_rate) = (1.0, 0.8, 0.001);
             let (tokens, seconds, tokens_per_second, best) = (1, 1.0, 1.0, true);
             EpochRecord {
