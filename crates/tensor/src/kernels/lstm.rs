@@ -88,8 +88,17 @@ impl Kernel for Step<'_> {
             tanh_c: self.tanh_c.as_mut_ptr(),
             h: self.h.as_mut_ptr(),
         };
-        for (block, w_hh) in self.w_hh.chunks_exact(n_hidden * 4 * L::N).enumerate() {
-            let unit = block * L::N;
+        let block = n_hidden * 4 * L::N;
+        let mut unit = 0;
+        let mut blocks = self.w_hh;
+        // One sentence alone is one chain of additions a gate, too few to keep the processor busy.
+        while (m, n) == (1, 1) && unit + 2 * L::N <= n_hidden {
+            let (two, others) = blocks.split_at(2 * block);
+            // SAFETY: the shapes above; both blocks' units are among the H.
+            unsafe { rows.two_blocks(l, [two.as_ptr(), two[block..].as_ptr()], unit) }
+            (unit, blocks) = (unit + 2 * L::N, others);
+        }
+        for w_hh in blocks.chunks_exact(block) {
             let units = L::N.min(n_hidden - unit);
             // SAFETY: the shapes above; units unit to unit + units are among the H.
             unsafe {
@@ -99,6 +108,7 @@ impl Kernel for Step<'_> {
                     rows.block::<L, true>(l, m, n, w_hh.as_ptr(), unit, units);
                 }
             }
+            unit += units;
         }
     }
 }
@@ -172,11 +182,10 @@ impl Rows {
         let n_hidden = self.n_hidden;
         // SAFETY: the caller's promise, for every number that is read or written below.
         unsafe {
-            let a_of = |i: usize, gate: usize| self.a.add(((r + i) * 4 + gate) * n_hidden + unit);
             let mut a: Tile<L, MR, 4> = [[l.splat(0.0); 4]; MR];
             for i in 0..MR {
                 for gate in 0..4 {
-                    a[i][gate] = load::<L, PART>(l, a_of(i, gate), units);
+                    a[i][gate] = load::<L, PART>(l, self.a_of(r + i, gate, unit), units);
                 }
             }
             if carried {
@@ -185,24 +194,81 @@ impl Rows {
                 a = multiply::<L, MR, 4, false>(l, n_hidden, h_prev, w_hh, 4 * L::N, L::N, a);
             }
             for i in 0..MR {
-                let at = (r + i) * n_hidden + unit;
-                let c_prev = if carried {
-                    load::<L, PART>(l, self.c_prev.add(at), units)
-                } else {
-                    l.splat(0.0)
-                };
-                let [a_i, a_f, a_g, a_o] = a[i];
-                let (i_t, f) = (sigmoid(l, a_i), sigmoid(l, a_f));
-                let (g, o) = (tanh(l, a_g), sigmoid(l, a_o));
-                let c = l.mul_add(f, c_prev, l.mul(i_t, g));
-                let tanh_c = tanh(l, c);
-                for (gate, v) in [i_t, f, g, o].into_iter().enumerate() {
-                    store::<L, PART>(l, a_of(i, gate), units, v);
-                }
-                store::<L, PART>(l, self.c.add(at), units, c);
-                store::<L, PART>(l, self.tanh_c.add(at), units, tanh_c);
-                store::<L, PART>(l, self.h.add(at), units, l.mul(o, tanh_c));
+                self.cell::<L, PART>(l, r + i, unit, units, carried, a[i]);
             }
+        }
+    }
+
+    /// Two blocks of units of a sentence that is alone and brings a state: twice as many chains of additions
+    /// at once as a tile of one row has, each in the order that `multiply` has.
+    ///
+    /// # Safety
+    /// As for `block`, and m = n = 1.
+    #[inline(always)]
+    unsafe fn two_blocks<L: Lanes>(self, l: L, w_hh: [*const f32; 2], unit: usize) {
+        // SAFETY: the caller's promise, for every number that is read or written below.
+        unsafe {
+            let mut a = [[l.splat(0.0); 4]; 2];
+            for b in 0..2 {
+                for gate in 0..4 {
+                    a[b][gate] = l.load(self.a_of(0, gate, unit + b * L::N));
+                }
+            }
+            for p in 0..self.n_hidden {
+                let h = l.splat(*self.h_prev.add(p));
+                for b in 0..2 {
+                    for gate in 0..4 {
+                        let w = l.load(w_hh[b].add((p * 4 + gate) * L::N));
+                        a[b][gate] = l.mul_add(h, w, a[b][gate]);
+                    }
+                }
+            }
+            for b in 0..2 {
+                self.cell::<L, false>(l, 0, unit + b * L::N, L::N, true, a[b]);
+            }
+        }
+    }
+
+    /// Where the numbers of sentence r for a gate begin, at `unit`.
+    ///
+    /// # Safety
+    /// They are among those of `a`.
+    #[inline(always)]
+    unsafe fn a_of(self, r: usize, gate: usize, unit: usize) -> *mut f32 {
+        // SAFETY: the caller's promise.
+        unsafe { self.a.add((r * 4 + gate) * self.n_hidden + unit) }
+    }
+
+    /// From a to the gates, c and h, for `units` units of sentence r.
+    ///
+    /// # Safety
+    /// As for `tile`.
+    #[inline(always)]
+    unsafe fn cell<L: Lanes, const PART: bool>(
+        self,
+        l: L,
+        r: usize,
+        unit: usize,
+        units: usize,
+        carried: bool,
+        [a_i, a_f, a_g, a_o]: [L::V; 4],
+    ) {
+        let at = r * self.n_hidden + unit;
+        // SAFETY: the caller's promise, for every number that is read or written below.
+        unsafe {
+            let c_prev =
+                if carried { load::<L, PART>(l, self.c_prev.add(at), units) } else { l.splat(0.0) };
+            let (i_t, f) = (sigmoid(l, a_i), sigmoid(l, a_f));
+            let (g, o) = (tanh(l, a_g), sigmoid(l, a_o));
+            let c = l.mul_add(f, c_prev, l.mul(i_t, g));
+            let tanh_c = tanh(l, c);
+            store::<L, PART>(l, self.a_of(r, 0, unit), units, i_t);
+            store::<L, PART>(l, self.a_of(r, 1, unit), units, f);
+            store::<L, PART>(l, self.a_of(r, 2, unit), units, g);
+            store::<L, PART>(l, self.a_of(r, 3, unit), units, o);
+            store::<L, PART>(l, self.c.add(at), units, c);
+            store::<L, PART>(l, self.tanh_c.add(at), units, tanh_c);
+            store::<L, PART>(l, self.h.add(at), units, l.mul(o, tanh_c));
         }
     }
 }
