@@ -153,6 +153,9 @@ pub fn set_threads(n: usize, screen: Screen) -> Result<()> {
         let warning = Warning::new("W045", format!("{n} threads on {cores}"));
         warn(&[warning.help("results do not depend on it, only speed; 0 takes all cores")], screen);
     }
+    if n == 0 {
+        return Ok(()); // all cores, which begin when there is work for them
+    }
     let built = rayon::ThreadPoolBuilder::new().num_threads(n).build_global();
     built.map_err(|e| Error::new("E045", format!("cannot start {n} threads: {e}")))
 }

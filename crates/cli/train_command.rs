@@ -11,7 +11,7 @@ use train::{
     Config, Dataset, Ending, IfThere, LastFiles, Model, Provenance, RunFolder, Trainer, results,
 };
 
-use train::results::PartResult;
+use train::results::{PartResult, Results};
 
 use crate::args::TrainArgs;
 use crate::input::{self, read_corpus};
@@ -62,7 +62,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
         return Err(Stop::Interrupted);
     }
     drop(watch);
-    finish(&folder, &trainer, &corpus, check, screen)
+    finish(&folder, trainer, corpus, check, screen)
 }
 
 /// Who trains, as `--device` has it.
@@ -229,20 +229,20 @@ fn vectors_line(dataset: &Dataset, config: &Config) -> String {
 /// Scores the best model, writes the last files and the report.
 fn finish(
     folder: &RunFolder,
-    trainer: &Trainer,
-    corpus: &Corpus,
+    mut trainer: Trainer,
+    corpus: Corpus,
     check: Value,
     screen: Screen,
 ) -> Result<(), Stop> {
+    trainer.release();
     let model = Model::load(&folder.model())?;
-    let parts = results::part_results(trainer, &model, corpus);
+    let Results { parts, predictions, test_conll } =
+        results::part_results(&trainer, &model, &corpus);
     let tables = tables(&parts, screen);
-    let summary = results::summary(trainer, &model, &parts);
-    let test_conll = results::test_conll(trainer, corpus, parts[1].as_ref());
-    let judged = parts.iter().any(Option::is_some);
-    let predictions = results::predictions(trainer, parts);
+    let summary = results::summary(&trainer, &model, &parts);
+    drop((trainer, corpus, model)); // the report has to do with the files
     folder.finish(&LastFiles { check, predictions, test_conll, summary })?;
-    if judged {
+    if parts.iter().any(Option::is_some) {
         let page = report_command::write(folder.path(), None, None)?;
         if !screen.quiet {
             say(&format!("report: {}", page.display()));

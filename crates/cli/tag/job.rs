@@ -35,6 +35,9 @@ pub struct Done<'a> {
     rest: Vec<(String, Box<RawValue>)>,
 }
 
+/// Tokens from which more than one thread pays.
+const SHORT: usize = 512;
+
 /// Fields of a JSON line that the output has itself.
 const OURS: [&str; 2] = ["text", "ents"];
 
@@ -75,8 +78,11 @@ impl Job {
         self.done(documents, tagged)
     }
 
-    /// Tags documents on all cores: for one long text.
+    /// Tags documents on all cores: for one long text. A short one is done before they would have begun.
     pub fn tag_on_all_cores<'a>(&self, documents: Vec<Unread<'a>>) -> Vec<Done<'a>> {
+        if documents.iter().map(|(document, _)| document.tokens.len()).sum::<usize>() < SHORT {
+            return self.tag(documents);
+        }
         let sentences: Vec<Vec<&str>> =
             documents.iter().flat_map(|(document, _)| document.words()).collect();
         let tagged = self.ready.model().tag_entities(&sentences, self.likely);

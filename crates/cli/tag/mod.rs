@@ -70,7 +70,7 @@ fn job(args: &TagArgs, screen: Screen) -> Result<Job> {
         OutputKind::Conll | OutputKind::Brat | OutputKind::Spacy => false,
     };
     Ok(Job {
-        ready: Ready::new(Model::load(&args.model)?),
+        ready: Ready::new(Model::map(&args.model)?),
         output: args.out,
         offsets: match args.offsets {
             OffsetsArg::Chars => Offsets::Chars,

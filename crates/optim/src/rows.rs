@@ -5,7 +5,7 @@
 //! of Keras, under which an untouched row still moves along its fading m: equations (1)–(4) of
 //! [`crate::adam`] with g = 0. Both are here: [`RowAdam::update_touched`], [`RowAdam::update_all`].
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayBase, DataMut, Ix2};
 use nn::embedding::RowGrads;
 use rayon::prelude::*;
 use tensor::{AdamRates, Real, adam_update, prefetch, sum_of_squares, vectorised};
@@ -136,7 +136,7 @@ impl<F: Real> RowAdam<F> {
     /// Adam for the touched rows of `table`; the others, and their moments, stay as they are.
     pub fn update_touched(
         &mut self,
-        table: &mut Array2<F>,
+        table: &mut ArrayBase<impl DataMut<Elem = F>, Ix2>,
         grads: &SummedRows<F>,
         rates: &AdamRates<F>,
     ) {
@@ -144,8 +144,8 @@ impl<F: Real> RowAdam<F> {
         let (n, width) = table.dim();
         let per_block = n.div_ceil(BLOCKS).max(1);
         let touched = Touched::new(&grads.ids, per_block);
-        let blocks = |a| par_blocks(a, per_block);
-        let (w, m, v) = (blocks(table), blocks(&mut self.m), blocks(&mut self.v));
+        let w = par_blocks(table, per_block);
+        let [m, v] = [&mut self.m, &mut self.v].map(|a| par_blocks(a, per_block));
         w.zip(m).zip(v).enumerate().for_each(|(block, ((w, m), v))| {
             let touched = touched.of(block);
             let place = |u: u32| {
@@ -169,7 +169,7 @@ impl<F: Real> RowAdam<F> {
     /// Adam for every row of `table`, as Keras does it: an untouched row has gradient 0.
     pub fn update_all(
         &mut self,
-        table: &mut Array2<F>,
+        table: &mut ArrayBase<impl DataMut<Elem = F>, Ix2>,
         grads: &SummedRows<F>,
         rates: &AdamRates<F>,
     ) {
@@ -220,7 +220,7 @@ impl Touched {
 
 /// `a` in blocks of so many rows.
 fn par_blocks<F: Real>(
-    a: &mut Array2<F>,
+    a: &mut ArrayBase<impl DataMut<Elem = F>, Ix2>,
     per_block: usize,
 ) -> impl IndexedParallelIterator<Item = &mut [F]> {
     let numbers = (per_block * a.ncols()).max(1);
