@@ -202,7 +202,7 @@ impl<F: Real> Words<F> {
         scratch::give(x);
         for (k, &n) in new.iter().enumerate() {
             for (a, made) in all_a.iter_mut().zip(&made) {
-                row_mut(a, n).copy_from_slice(made.row(k).to_slice().expect("row-major"));
+                row_mut(a, n).copy_from_slice(row(made, k));
             }
             self.keep(of(n).expect("a token"), k, &made);
         }
@@ -214,9 +214,10 @@ impl<F: Real> Words<F> {
     fn keep(&self, rows: &[u32], k: usize, made: &[Array2<F>]) {
         let Some(slot) = self.slots.get(rows[0] as usize) else { return };
         if slot.get().is_none() {
-            let a = made.iter().flat_map(|a| a.row(k).to_slice().expect("row-major"));
+            let mut a = Vec::with_capacity(self.widths.iter().sum());
+            made.iter().for_each(|made| a.extend_from_slice(row(made, k)));
             // Another thread may have been sooner, with the same word or another.
-            let _ = slot.set(Word { rows: rows.into(), a: a.copied().collect() });
+            let _ = slot.set(Word { rows: rows.into(), a: a.into() });
         }
     }
 }
@@ -248,6 +249,11 @@ fn walk<F: Real>(
     let h = each
         .map(|(((lstm, walker), a), way)| lstm.walk(a, Some(&walker.w_hh), packing, way, None).0);
     h.reduce(bilstm::side_by_side).expect("a layer has a direction")
+}
+
+fn row<F>(a: &Array2<F>, n: usize) -> &[F] {
+    let width = a.ncols();
+    &a.as_slice().expect("row-major")[n * width..(n + 1) * width]
 }
 
 fn row_mut<F>(a: &mut Array2<F>, n: usize) -> &mut [F] {

@@ -57,7 +57,8 @@ fn main() {
     let plain = Device::flex();
     let figures = match options.tags_only {
         true => {
-            let tagger = Tagger::new(numbers.words, numbers.tags, &plain.clone().autodiff()).valid();
+            let tagger =
+                Tagger::new(numbers.words, numbers.tags, &plain.clone().autodiff()).valid();
             options.time_tagging(&numbers, |batch| {
                 let best = tagger.forward(input(batch, &plain)).argmax(2);
                 best.into_data().iter::<u32>().collect()

@@ -57,7 +57,10 @@ impl Options {
                 "--seconds" => options.seconds = number(&value()),
                 "--work" => options.tags_only = value() == "tag",
                 flag if flag.starts_with('-') => usage(flag),
-                path => (options.csv, options.split) = (path.into(), options.split.filter(|s| !s.starts_with(&data))),
+                path => {
+                    (options.csv, options.split) =
+                        (path.into(), options.split.filter(|s| !s.starts_with(&data)))
+                }
             }
         }
         let threads = options.threads.to_string();
@@ -96,7 +99,11 @@ impl Options {
     }
 
     /// Training: `step` makes one update and gives the loss. Shuffled batches until the time is over.
-    pub fn time_training(&self, numbers: &Numbered, mut step: impl FnMut(&[&Sentence]) -> f32) -> String {
+    pub fn time_training(
+        &self,
+        numbers: &Numbered,
+        mut step: impl FnMut(&[&Sentence]) -> f32,
+    ) -> String {
         let first = batches(&numbers.sentences, self.batch, Some(1));
         first.iter().take(WARM_UP.min(first.len() / 5)).for_each(|batch| drop(step(batch)));
         let (start, mut done, mut count, mut loss) = (Instant::now(), 0, 0, f32::NAN);
@@ -120,7 +127,11 @@ impl Options {
 
     /// Tagging: `tag` gives a tag for each of the words of sentences of one length. Passes over all sentences, the
     /// first to warm up, then sentences alone.
-    pub fn time_tagging(&self, numbers: &Numbered, tag: impl Fn(&[&Sentence]) -> Vec<u32>) -> String {
+    pub fn time_tagging(
+        &self,
+        numbers: &Numbered,
+        tag: impl Fn(&[&Sentence]) -> Vec<u32>,
+    ) -> String {
         let pass = || {
             let (begin, mut tagged, mut all) = (Instant::now(), 0, 0);
             for batch in batches(&numbers.sentences, self.batch, None) {
@@ -215,7 +226,9 @@ fn read(path: &Path) -> Vec<Vec<(String, String)>> {
     let raw = std::fs::read(path).unwrap_or_else(|e| fail(&format!("{}: {e}", path.display())));
     let mut bytes = Vec::new();
     match path.extension().is_some_and(|e| e == "gz") {
-        true => drop(flate2::read::MultiGzDecoder::new(&raw[..]).read_to_end(&mut bytes).expect("gzip")),
+        true => {
+            drop(flate2::read::MultiGzDecoder::new(&raw[..]).read_to_end(&mut bytes).expect("gzip"))
+        }
         false => bytes = raw,
     }
     let text = String::from_utf8(bytes)
