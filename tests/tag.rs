@@ -59,7 +59,7 @@ fn standard_input_is_lines_and_each_gives_one() {
 fn a_text_alone_is_tagged_as_among_others() {
     let dir = Dir::new();
     let words = ["Ann", "Lee", "met", "7", "people", "in", "Łódź", ".", "Rome", "Xy"];
-    let line = |n: usize| (0..1 + n * 7 % 23).map(|t| words[(n * 3 + t * t) % 10]);
+    let line = |n: usize| (0..1 + n * 7 % 23).map(move |t| words[(n * 3 + t * t) % 10]);
     let lines: Vec<String> = (0..40).map(|n| line(n).collect::<Vec<_>>().join(" ")).collect();
     let out = tag(&dir, &["--out", "jsonl"], &lines.join("\n")).expect(0).out;
     let together: Vec<&str> = out.lines().collect();

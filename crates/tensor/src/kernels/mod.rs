@@ -3,9 +3,10 @@
 //! A kernel is written once, over [`lanes::Lanes`], and compiled for each set. It never has the only
 //! word: the same call falls back to plain Rust, which is the oracle that the tests hold it against.
 //! From the bottom up: [`lanes`], the vectors; `tile`, the inner loop of every product; [`gemm`], whole
-//! products; [`lstm`], the fused step. [`amx`] stands apart: products on another kind of register.
+//! products; [`lstm`], the fused step. `amx` stands apart: products on another kind of register.
 #![allow(unsafe_code)]
 
+#[cfg(any(test, all(target_arch = "x86_64", target_os = "linux")))]
 pub mod amx;
 #[cfg(target_arch = "x86_64")]
 mod avx;
@@ -34,7 +35,7 @@ pub fn has_kernels(level: Level) -> bool {
     lanes(level) > 0
 }
 
-/// Whether this processor, and its system, has the tiles of [`amx`].
+/// Whether this processor, and its system, has the tiles of `amx`.
 #[cfg(target_arch = "x86_64")]
 pub fn has_tiles() -> bool {
     #[cfg(target_os = "linux")]

@@ -1,6 +1,7 @@
 //! The products on emulated tiles against f64, and the instructions against the emulation, to the bit, where this
 //! processor has them.
 
+use super::emulated::Emulated;
 use super::*;
 use crate::random::{Purpose, Stream};
 
@@ -8,7 +9,7 @@ const SIZES: [usize; 7] = [0, 1, 2, 15, 16, 33, 70];
 
 fn numbers(which: u32, n: usize) -> Vec<f32> {
     let mut stream = Stream::new(17, Purpose::Test, which, 0);
-    (0..n).map(|_| 2.0 * stream.unit() as f32 - 1.0).collect()
+    (0..n).map(|_| 2.0 * stream.unit() - 1.0).collect()
 }
 
 /// How the operands lie: A as rows or as columns, B likewise, C with room behind its rows.
