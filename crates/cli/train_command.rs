@@ -31,7 +31,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     keep_inputs(args, &config, &output(args))?;
     input::set_threads(config.threads, screen)?;
     let reading = progress::spinner("reading", screen.quiet);
-    let (corpus, split, split_name, mut warnings) = read(args, &config)?;
+    let (mut corpus, split, split_name, mut warnings) = read(args, &config)?;
     let scheme = match &args.scheme {
         Some(name) => Scheme::parse(name)?,
         None => data::scheme::detect(&corpus)?,
@@ -47,6 +47,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     reading.finish_and_clear();
     warn(&warnings, screen);
     let check = check::before_training(&corpus, &dataset.split, scheme, screen);
+    corpus.release_places();
 
     let provenance = Provenance::of(&corpus, &dataset, split_name);
     let mut trainer = Trainer::new(config, dataset)?;

@@ -122,6 +122,14 @@ fn a_single_token_and_no_token_at_all_are_tagged_too() {
 }
 
 #[test]
+fn few_tokens_and_many_may_come_in_turn() {
+    let (few, many) = ((vec![9, 4], vec![3, 1, 4]), (vec![30; 9], vec![1, 5, 9, 2, 6]));
+    for spec in specs() {
+        check::<f32>(spec, &[few.clone(), many.clone(), few.clone()]);
+    }
+}
+
+#[test]
 fn at_another_level_than_it_was_made_for_it_is_the_plain_path() {
     let tagger = Tagger::<f32>::new(specs()[0].clone(), 3);
     let input = input(&tagger.spec, &[4, 2], &[3, 1, 4, 1, 5]);
