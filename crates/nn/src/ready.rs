@@ -8,9 +8,9 @@
 //! ```
 //!
 //! A row of a product depends on its own row of x alone, so (1) and (2) of a word come out the same in every
-//! sentence: for a sentence or a few they are worked out when the word first comes, and looked up after
-//! that. Weights are laid out for the kernels once, not for each sentence. Everything else is
-//! [`Tagger::forward`] without what its backward pass would need, and so are the scores, bit for bit.
+//! sentence: they are worked out when the word first comes, and looked up after that. Weights are laid out
+//! for the kernels once, not for each sentence. Everything else is [`Tagger::forward`] without what its
+//! backward pass would need, and so are the scores, bit for bit.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -25,11 +25,7 @@ use crate::packing::{Direction, Packing};
 use crate::tagger::{Input, Layer, Tagger};
 
 /// Bytes of looked-up rows at most, of all members of a tagger together.
-const ROOM: usize = 8 << 20;
-
-/// Tokens up to which words are looked up. A larger shard has rows enough for its product to run at full speed, out
-/// of the nearest memory, where looking up would fetch 2 KB a token from further away.
-const FEW: usize = 128;
+const ROOM: usize = 4 << 20;
 
 /// What is looked up this many tokens later is asked for.
 const AHEAD: usize = 4;
@@ -127,10 +123,8 @@ impl<F: Real> Member<F> {
         for (l, (layer, walkers)) in network.encoder.iter().zip(&self.layers).enumerate() {
             let all_a = match (&below, &self.words) {
                 (Some(x), _) => projections(layer, walkers, x),
-                (None, Some(known)) if packing.rows() <= FEW => {
-                    known.look_up(tagger, layer, walkers, &words)
-                }
-                (None, _) => {
+                (None, Some(known)) => known.look_up(tagger, layer, walkers, &words),
+                (None, None) => {
                     let (vectors, chars) = spelled.take().expect("the first layer comes once");
                     let (x, _) = tagger.read(&words, vectors, chars);
                     projections(layer, walkers, &x)

@@ -105,7 +105,7 @@ impl Options {
         mut step: impl FnMut(&[&Sentence]) -> f32,
     ) -> String {
         let first = batches(&numbers.sentences, self.batch, Some(1));
-        first.iter().take(WARM_UP.min(first.len() / 5)).for_each(|batch| drop(step(batch)));
+        first.iter().take(WARM_UP.min(first.len() / 5)).for_each(|batch| _ = step(batch));
         let (start, mut done, mut count, mut loss) = (Instant::now(), 0, 0, f32::NAN);
         'measured: for seed in 2.. {
             for batch in batches(&numbers.sentences, self.batch, Some(seed)) {
@@ -227,7 +227,8 @@ fn read(path: &Path) -> Vec<Vec<(String, String)>> {
     let mut bytes = Vec::new();
     match path.extension().is_some_and(|e| e == "gz") {
         true => {
-            drop(flate2::read::MultiGzDecoder::new(&raw[..]).read_to_end(&mut bytes).expect("gzip"))
+            let mut unpacked = flate2::read::MultiGzDecoder::new(&raw[..]);
+            unpacked.read_to_end(&mut bytes).expect("gzip");
         }
         false => bytes = raw,
     }
