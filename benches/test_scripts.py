@@ -27,6 +27,8 @@ baselines = load("baselines", "compare.py")
 pairs = load("pairs", "peers/compare.py")
 corpus = load("corpus", "peers/corpus.py")
 table = load("table", "peers/table.py")
+made_up = HERE / "gpu" / "made_up.py"
+losses = HERE / "gpu" / "losses.py"
 
 
 class Baselines(unittest.TestCase):
@@ -122,6 +124,26 @@ class Pairs(unittest.TestCase):
         self.assertIn("no such corpus", fails.stderr)
         lacks = self.compare(good, good, "--b-figure", "train.speed")
         self.assertIn("no 'train.speed'", lacks.stderr)
+
+
+class Gpu(unittest.TestCase):
+    def test_the_corpus_that_is_made_up_is_the_same_each_time_and_has_tags(self):
+        run = lambda: subprocess.run([sys.executable, made_up, "200"], capture_output=True, text=True, check=True).stdout
+        text = run()
+        self.assertEqual(text, run())
+        self.assertEqual(text.count("Sentence: "), 200)
+        tags = {line.rsplit(",", 1)[1] for line in text.splitlines()[1:]}
+        self.assertLessEqual({"O", "B-geo", "B-per"}, tags)
+
+    def test_losses_of_two_runs_are_compared_with_a_bound(self):
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [Path(folder) / name for name in ("a", "b")]
+            for path, loss in zip(paths, (0.5, 0.505)):
+                path.write_text(f"epoch,loss\n1,0.25\n2,{loss}\n")
+            for bound, code in (("0.02", 0), ("0.005", 1)):
+                done = subprocess.run([sys.executable, losses, *paths, bound], capture_output=True, text=True)
+                self.assertEqual(done.returncode, code, done.stderr)
+                self.assertIn("0.990 % apart over 2 epochs", done.stdout)
 
 
 class Corpus(unittest.TestCase):

@@ -4,13 +4,14 @@
     python3 docs/mutate.py                 all rows of docs/gradient-mutations.md
     python3 docs/mutate.py --only lstm.rs  those whose file, line or check contains the text
     python3 docs/mutate.py --list          the rows, without running anything
-    python3 docs/mutate.py --statements    leaves out each statement of each backward pass instead
+    python3 docs/mutate.py --statements    leaves out each statement and line of each backward pass
 
 The table names a file, a line of it, what the line becomes, and the check that has to fail. With
-`--statements` nothing is chosen by hand: of every function of nn that makes a gradient (FUNCTIONS below)
-each statement is left out in turn, and some test of nn has to fail, or the compiler has to refuse. The
-workspace is copied to a temporary place, each line is changed there and nowhere else, and the check
-is run with `cargo test -p longhand-nn`. Exit status: 0 if every check failed as it should; 1 if one
+`--statements` nothing is chosen by hand: of every function of nn and its example that makes a gradient
+(FUNCTIONS below) each statement and each line is left out in turn, and a test has to fail, or the compiler has to
+refuse. The tests of the changed file run first; the others only if those pass. The workspace is copied
+to a temporary place (TMPDIR), each line is changed there and nowhere else, and the check is run with
+`cargo test -p longhand-nn`. Exit status: 0 if every check failed as it should; 1 if one
 did not (SURVIVED), or a line is no longer there, or a changed line does not compile; 2 if a check
 fails before anything is changed. Needs Python 3.9 and cargo, nothing else.
 """
@@ -27,13 +28,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "docs" / "gradient-mutations.md"
+NN = ROOT / "crates" / "nn"
 PLACE = Path(tempfile.gettempdir()) / "longhand-mutants"
 BEFORE_TESTS = r"(.*?)(#\[cfg\(test\)\]\n[a-z() ]*mod tests \{.*)?"
 TIMEOUT = 900  # seconds for one build and check
 # Functions of nn that make or pass on a gradient; `backward` in a name says so by itself.
 FUNCTIONS = r"\w*backward\w*|cross_entropy|loss|add|add_to|add_windows|add_pairs|words_of_tokens|apply|scale"
 # What may go without a wrong gradient: memory handed back, and messages about wrong shapes.
-HARMLESS = r"scratch::give\(|assert"
+HARMLESS = r"scratch::give\(|= Lent::from\(dy\);|assert"
 
 
 @dataclass
@@ -70,15 +72,24 @@ class Omission:
         del all_lines[self.at - 1 : self.at - 1 + len(self.lines)]
         return "\n".join(all_lines)
 
+    def tests(self):
+        """Arguments of `cargo test` that choose tests: the file's own, then all that there are."""
+        path = Path(self.file).relative_to(NN.relative_to(ROOT))
+        if path.parts[0] == "examples":
+            return [["--example", path.stem]]
+        module = path.parts[1].removesuffix(".rs")  # of crf/scaled.rs those of crf
+        return [["--lib", "--", f"{module}::"], ["--lib"]]
+
     def __str__(self):
         more = " …" if len(self.lines) > 1 else ""
         return f"{self.file}:{self.at}: {self.lines[0].strip()}{more}  ->  nothing"
 
 
 def read_statements():
-    """Every statement of the functions that make a gradient, blocks as a whole and their insides too."""
+    """Every statement of the functions that make a gradient, blocks as a whole and their insides too,
+    and every line of them by itself."""
     omissions = []
-    for path in sorted((ROOT / "crates" / "nn" / "src").rglob("*.rs")):
+    for path in sorted(path for part in ("examples", "src") for path in (NN / part).rglob("*.rs")):
         code = re.split(r"\n#\[cfg\(test\)\]\n(?:pub(?:\(\w+\))? )?mod tests", path.read_text(encoding="utf-8"))[0]
         lines = code.split("\n")
         for first, line in enumerate(lines):
@@ -87,11 +98,19 @@ def read_statements():
             indent = len(line) - len(line.lstrip())
             body = next(i for i in range(first, len(lines)) if lines[i].endswith("{"))
             end = next(i for i in range(body, len(lines)) if lines[i] == " " * indent + "}")
+            name = str(path.relative_to(ROOT))
             for start in range(body + 1, end):
-                if statement := whole_statement(lines[start:end]):
-                    name = str(path.relative_to(ROOT))
-                    omissions.append(Omission(name, start + 1, statement))
+                found = [whole_statement(lines[start:end]), whole_line(lines[start])]
+                distinct = [part for n, part in enumerate(found) if part and part not in found[:n]]
+                omissions.extend(Omission(name, start + 1, part) for part in distinct)
     return omissions
+
+
+def whole_line(line):
+    """The line, or None where it holds no code, or only brackets, or an attribute."""
+    code = line.split(" // ")[0].strip()
+    worth = re.search(r"\w", code) and not re.match(r"(//|#)", code) and not re.search(HARMLESS, code)
+    return [line] if worth else None
 
 
 def whole_statement(lines):
@@ -134,8 +153,13 @@ def copy_workspace():
 
 
 def run_checks(workspace, checks):
-    """(what came of them, output): passed, failed, or does not compile. No checks: all of nn."""
-    command = ["cargo", "test", "-p", "longhand-nn", "--lib", "--", "--exact", *checks]
+    """What came of the tests of nn with these names."""
+    return run_tests(workspace, ["--lib", "--", "--exact", *checks], len(checks))
+
+
+def run_tests(workspace, which, expected=None):
+    """(what came of them, output): passed, failed, or does not compile."""
+    command = ["cargo", "test", "-p", "longhand-nn", *which]
     # Without optimisation the tests build in a fraction of the time and still take seconds.
     fast = {"CARGO_PROFILE_DEV_OPT_LEVEL": "0", "CARGO_PROFILE_DEV_DEBUG": "false"}
     env = os.environ | fast | {"CARGO_TARGET_DIR": str(PLACE / "target")}
@@ -150,7 +174,7 @@ def run_checks(workspace, checks):
     if not results:
         return "does not compile", output
     passed, failed = map(int, results[0])
-    if checks and passed + failed != len(checks):
+    if expected is not None and passed + failed != expected:
         return "no such check", output
     return ("failed" if failed else "passed"), output
 
@@ -161,31 +185,41 @@ def reason(output):
     return re.sub(r"\s+", " ", found[1])[:100] if found else output.strip().split("\n")[-1][:100]
 
 
+def first_failure(output):
+    """The name of a test that failed."""
+    found = re.search(r"^test (\S+) (?:- should panic )?\.\.\. FAILED", output, re.MULTILINE)
+    return found[1] if found else "the run, which did not come to an end"
+
+
 def leave_out(args):
-    """Each statement of each backward pass, left out."""
+    """Each statement and line of each backward pass, left out."""
     omissions = [o for o in read_statements() if args.only in str(o)]
     if args.list:
         print("\n".join(map(str, omissions)))
         return 0
     workspace = copy_workspace()
-    outcome, output = run_checks(workspace, [])
-    if outcome != "passed":
-        print(f"before any change the tests have {outcome}:\n{output[-3000:]}")
-        return 2
+    for which in (["--lib"], ["--example", "gru"]):
+        outcome, output = run_tests(workspace, which)
+        if outcome != "passed":
+            print(f"before any change the tests have {outcome}:\n{output[-3000:]}")
+            return 2
     counts = {"failed": 0, "does not compile": 0, "passed": 0}
     for o in omissions:
         path = workspace / o.file
         text = path.read_text(encoding="utf-8")
         path.write_text(o.apply(text), encoding="utf-8")
-        outcome, output = run_checks(workspace, [])
+        for which in o.tests():
+            outcome, output = run_tests(workspace, which)
+            if outcome != "passed":
+                break
         path.write_text(text, encoding="utf-8")
         counts[outcome] += 1
         words = {"failed": "caught  ", "does not compile": "refused ", "passed": "SURVIVED"}
-        why = f"\n          {reason(output)}" if outcome == "failed" else ""
+        why = f"\n          by {first_failure(output)}: {reason(output)}" if outcome == "failed" else ""
         print(f"{words[outcome]}  {o}{why}", flush=True)
     failed, refused, survived = counts.values()
     print(
-        f"{len(omissions)} statements left out: {failed} caught by a test, "
+        f"{len(omissions)} statements and lines left out: {failed} caught by a test, "
         f"{refused} refused by the compiler, {survived} survived"
     )
     return 1 if survived else 0
@@ -195,7 +229,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", default="", help="rows whose file, line or check contains this")
     parser.add_argument("--list", action="store_true", help="show the rows and stop")
-    parser.add_argument("--statements", action="store_true", help="leave out each statement")
+    parser.add_argument("--statements", action="store_true", help="leave out each statement and line")
     args = parser.parse_args()
     if args.statements:
         return leave_out(args)

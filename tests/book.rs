@@ -69,7 +69,8 @@ fn quoted(file: &str, selector: &str) -> String {
     format!("[`{file}`](../../../{file})\n\n```{language}\n{}\n```", passage(file, selector))
 }
 
-/// The named rows of a CSV of the book as a table; values in its first column are the names.
+/// The named rows of a CSV of the book as a table; values in its first column are the names. All rows if
+/// the name is `all`.
 fn table(page: &Path, file: &str, rows: &str) -> String {
     let text = read(&page.with_file_name(file));
     let cells = |line: &str| format!("| {} |", line.replace('"', "").replace(',', " | "));
@@ -79,12 +80,16 @@ fn table(page: &Path, file: &str, rows: &str) -> String {
     let head: String = head
         .map(|(i, part)| if i % 2 == 1 { part.replace(',', ";") } else { part.to_owned() })
         .collect();
-    let wanted = rows.split(' ').map(|row| {
+    let named = |row| {
         let line = body.lines().find(|l| l.split(',').next() == Some(row));
         cells(line.unwrap_or_else(|| panic!("{file} has no row {row}")))
-    });
+    };
+    let wanted: Vec<String> = match rows {
+        "all" => body.lines().map(cells).collect(),
+        _ => rows.split(' ').map(named).collect(),
+    };
     let rule = "|---".repeat(head.split(',').count()) + "|";
-    [cells(&head), rule].into_iter().chain(wanted).collect::<Vec<_>>().join("\n")
+    [vec![cells(&head), rule], wanted].concat().join("\n")
 }
 
 /// The page with every block between `<!-- quote: … -->` or `<!-- rows: … -->` and `<!-- end -->` made anew.
@@ -153,6 +158,53 @@ fn every_chapter_is_in_the_contents() {
 }
 
 #[test]
+fn every_chapter_derives_shows_asks_and_lets_check_and_names_the_command_of_each_figure() {
+    let mut chapters = 0;
+    for page in pages().iter().filter(|p| p.parent().is_some_and(|p| p.ends_with("book/src"))) {
+        let text = read(page);
+        let name = page.file_name().expect("a file").to_string_lossy();
+        let figures = text.contains("](figures/") || text.contains("<!-- rows: ");
+        if figures {
+            assert!(text.contains("cargo run --release --example book_figures"), "{name}");
+        }
+        if ["SUMMARY.md", "introduction.md"].contains(&&*name) {
+            continue;
+        }
+        chapters += 1;
+        for part in [
+            "<!-- quote: crates/",
+            "\n## Check\n",
+            "```sh\ncargo test",
+            "\n## Exercise",
+            "**Answer",
+        ] {
+            assert!(text.contains(part), "{name} has no {part:?}");
+        }
+        let derived = text.contains("\n## Derivation\n") || name == "postmortem.md";
+        assert!(derived && !math::formulas(&text).is_empty(), "{name} derives nothing");
+    }
+    assert_eq!(chapters, 13);
+}
+
+#[test]
+fn every_figure_that_is_made_stands_in_a_chapter() {
+    let text: String = pages().iter().map(|p| read(p)).collect();
+    for entry in std::fs::read_dir(root().join("docs/book/src/figures")).expect("figures") {
+        let name = entry.expect("a file").file_name().to_string_lossy().into_owned();
+        assert!(text.contains(&format!("figures/{name}")), "{name} is in no chapter");
+    }
+}
+
+/// Whether every sign of less begins a tag, whose attributes stand apart.
+fn is_html(text: &str) -> bool {
+    text.split('<').skip(1).all(|tag| {
+        let inside = tag.split('>').next().unwrap_or_default();
+        let names = inside.split('"').step_by(2).skip(1);
+        !inside.is_empty() && names.into_iter().all(|n| n.is_empty() || n.starts_with(' '))
+    })
+}
+
+#[test]
 fn formulas_can_be_read() {
     let mut formulas = 0;
     for page in pages() {
@@ -161,8 +213,12 @@ fn formulas_can_be_read() {
             formulas += 1;
             let latex = formula.latex;
             let html = math::mathml(latex, formula.block);
-            assert!(html.is_ok(), "{}: {:?}: {latex}", page.display(), html.err());
+            let html = html.unwrap_or_else(|e| panic!("{}: {e:?}: {latex}", page.display()));
+            assert!(is_html(&html), "{}: {latex} becomes {html}", page.display());
         }
+        // One that is broken over two lines would stand there as it is written.
+        let halves = |l: &&str| l.matches("$`").count() != l.matches("`$").count();
+        assert_eq!(text.lines().find(halves), None, "{}", page.display());
     }
     assert!(formulas > 50, "only {formulas} formulas were found");
 }

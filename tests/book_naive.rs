@@ -2,8 +2,10 @@
 //! the work. The book (docs/book/src) quotes these functions; tests/book.rs sees that it quotes them as
 //! they stand.
 
-use ndarray::{Array1, Array2, Axis, array, s};
+use ndarray::{Array1, Array2, Axis, array, concatenate, s};
+use nn::bilstm::BiLstm;
 use nn::lstm::{Lstm, Masks};
+use nn::tagger::{Head, Input, Layer, LayerKind, LayerSpec, Spec, Tagger};
 use nn::{Direction, Packing, Params};
 use tensor::random::{Purpose, Stream};
 
@@ -151,15 +153,15 @@ fn walk_forward(l: &Lstm<f64>, x: &Matrix) -> (Matrix, Vec<Vec<Unit>>) {
     (h, steps)
 }
 
-/// The way back: from the last word to the first.
+/// The way back, from the last word to the first: the weights' gradients and dx.
 fn walk_backward(
     l: &Lstm<f64>,
     x: &Matrix,
     h: &Matrix,
     steps: &[Vec<Unit>],
     dy: &Matrix,
-) -> Lstm<f64> {
-    let (n_hidden, mut grads) = (l.n_hidden(), l.zeros_like());
+) -> (Lstm<f64>, Matrix) {
+    let (n_hidden, mut grads, mut dx) = (l.n_hidden(), l.zeros_like(), Matrix::zeros(x.raw_dim()));
     let (mut dh_next, mut dc_next) = (Vector::zeros(n_hidden), Vector::zeros(n_hidden));
     for t in (0..x.nrows()).rev() {
         let dh = &dy.row(t) + &dh_next;
@@ -173,9 +175,10 @@ fn walk_backward(
         add_outer(&mut grads.w_ih, &da, &x.row(t).to_owned());
         add_outer(&mut grads.w_hh, &da, &h_prev);
         grads.b += &da;
+        dx.row_mut(t).assign(&l.w_ih.t().dot(&da));
         dh_next = l.w_hh.t().dot(&da);
     }
-    grads
+    (grads, dx)
 }
 
 /// to += a bᵀ
@@ -195,7 +198,7 @@ fn a_packed_shard_is_its_sentences_one_by_one() {
     let (x, dy) = (draw(3, packing.rows(), 2), draw(4, packing.rows(), 3));
     let (h, cache) = layer.forward(x.clone(), &packing, Direction::Forward, Masks::default());
     let mut grads = layer.zeros_like();
-    layer.backward(cache, dy.view(), &mut grads);
+    let dx = layer.backward(cache, dy.view(), &mut grads);
 
     let mut sum = layer.zeros_like();
     for (r, &n) in packing.lengths().iter().enumerate() {
@@ -203,7 +206,9 @@ fn a_packed_shard_is_its_sentences_one_by_one() {
         let of = |a: &Matrix| a.select(Axis(0), &rows);
         let (want, steps) = walk_forward(&layer, &of(&x));
         assert!(close(&of(&h), &want));
-        sum.add(&walk_backward(&layer, &of(&x), &want, &steps, &of(&dy)));
+        let (own, want_dx) = walk_backward(&layer, &of(&x), &want, &steps, &of(&dy));
+        assert!(close(&of(&dx), &want_dx));
+        sum.add(&own);
     }
     assert!(close(&grads.w_hh, &sum.w_hh) && close(&grads.w_ih, &sum.w_ih));
     assert!((grads.b - sum.b).iter().all(|d| d.abs() < 1e-12));
@@ -233,6 +238,19 @@ fn the_walk_from_the_right_turns_each_sentence_round_within_its_own_length() {
     padded.slice_mut(s![..4, ..]).assign(&x.select(Axis(0), &short));
     let wrong = read_from_the_right(&layer, &padded);
     assert!((&wrong.row(3) - &h.row(short[3])).iter().any(|d| d.abs() > 0.01));
+}
+
+// Chapter 6: dropout.
+
+/// The mean of y = x m over many draws of a mask that drops with probability `p` and scales what is kept.
+#[test]
+fn what_is_kept_is_scaled_so_that_the_mean_stays() {
+    let (p, x, n) = (0.3, 2.0, 100_000);
+    let noise = nn::dropout::Noise { seed: 1, epoch: 1, sentences: &[0], locked: true };
+    let mask = noise.mask::<f64>(0, n, p).expect("p is not 0");
+    let mean = (&mask * x).sum() / n as f64;
+    // A unit's variance is x² p / (1 − p): three standard deviations of the mean.
+    assert!((mean - x).abs() < 3.0 * x * (p / (1.0 - p) / n as f64).sqrt(), "{mean}");
 }
 
 // Chapter 7: a table is a product with one-hot rows.
@@ -298,7 +316,151 @@ fn the_gradient_of_log_z_is_the_marginal() {
     assert!(close(&chain.marginals(&s, &packing), &p));
 }
 
-// Chapter 10: Adam.
+fn log_sum_exp(terms: impl Iterator<Item = f64>) -> f64 {
+    terms.map(f64::exp).sum::<f64>().ln() // chapter 12 says what is wrong with it
+}
+
+/// log Z and P(y_t = j) with sums over beginnings, α, and over ends, β.
+fn forward_backward(s: &Matrix, a: &Matrix) -> (f64, Matrix) {
+    let (n, k) = s.dim();
+    let (mut alpha, mut beta) = (s.clone(), Matrix::zeros((n, k)));
+    for t in 1..n {
+        for j in 0..k {
+            let ways = (0..k).map(|i| alpha[[t - 1, i]] + a[[i, j]]);
+            alpha[[t, j]] = s[[t, j]] + log_sum_exp(ways); // (2)
+        }
+    }
+    let log_z = log_sum_exp((0..k).map(|j| alpha[[n - 1, j]])); // (3)
+    for t in (1..n).rev() {
+        for i in 0..k {
+            let ways = (0..k).map(|j| a[[i, j]] + s[[t, j]] + beta[[t, j]]);
+            beta[[t - 1, i]] = log_sum_exp(ways); // (2')
+        }
+    }
+    (log_z, (alpha + beta).mapv(|path| (path - log_z).exp())) // (3')
+}
+
+#[test]
+fn sums_over_beginnings_and_ends_are_sums_over_all_paths() {
+    for n in 1..5 {
+        let (s, a) = (draw(0, n, 3) * 2.0, draw(1, 3, 3));
+        let ((log_z, p), (want, want_p)) = (forward_backward(&s, &a), crf_by_definition(&s, &a));
+        assert!((log_z - want).abs() < 1e-12 && close(&p, &want_p));
+    }
+}
+
+// Chapter 9: the letters of one word under a convolution.
+
+/// One filter `w` (3E) and its bias over a word's letters (P, E), and the way back from dy: y, dw, db, de.
+fn one_filter(e: &Matrix, w: &Vector, b: f64, dy: f64) -> (f64, Vector, f64, Matrix) {
+    let (n, width) = e.dim();
+    let inside = |p: usize, part: usize| (p + part).checked_sub(1).filter(|&q| q < n);
+    let z = |p: usize| {
+        let parts = (0..3).filter_map(|part| Some((part, inside(p, part)?)));
+        b + parts
+            .map(|(part, q)| w.slice(s![part * width..(part + 1) * width]).dot(&e.row(q)))
+            .sum::<f64>()
+    };
+    let best = (0..n).fold(0, |best, p| if z(p) > z(best) { p } else { best }); // (4)
+    let y = z(best).tanh(); // (5)
+    let dz = dy * (1.0 - y * y); // (5'); (4'): the other places get nothing
+    let (mut dw, mut de) = (Vector::zeros(3 * width), Matrix::zeros((n, width)));
+    for part in 0..3 {
+        if let Some(q) = inside(best, part) {
+            for d in 0..width {
+                dw[part * width + d] += dz * e[[q, d]]; // (3')
+                de[[q, d]] += dz * w[part * width + d]; // (2')
+            }
+        }
+    }
+    (y, dw, dz, de)
+}
+
+#[test]
+fn only_the_window_of_the_maximum_learns() {
+    let layer = nn::char_cnn::CharCnn {
+        table: draw(0, 6, 2),
+        w: draw(1, 4, 6),
+        b: draw(2, 1, 4).row(0).to_owned(),
+    };
+    let words = nn::chars::Spellings::new(vec![3, 1, 4, 1, 5, 2], vec![0, 5, 6]);
+    let dy = draw(3, 2, 4);
+    let (y, cache) = layer.forward(&words);
+    let mut grads = layer.zeros_like();
+    layer.backward(&words, cache, &dy, &mut grads);
+
+    let mut sum = layer.zeros_like();
+    for ((u, m), &dy) in dy.indexed_iter() {
+        let chars: Vec<usize> = words.chars()[words.word(u)].iter().map(|&c| c as usize).collect();
+        let e = layer.table.select(Axis(0), &chars);
+        let (want, dw, db, de) = one_filter(&e, &layer.w.row(m).to_owned(), layer.b[m], dy);
+        assert!((y[[u, m]] - want).abs() < 1e-12);
+        sum.w.row_mut(m).zip_mut_with(&dw, |sum, d| *sum += d);
+        sum.b[m] += db;
+        for (char, de) in chars.iter().zip(de.rows()) {
+            sum.table.row_mut(*char).zip_mut_with(&de, |sum, d| *sum += d);
+        }
+    }
+    assert!(close(&grads.w, &sum.w) && close(&grads.table, &sum.table));
+    assert!((grads.b - sum.b).iter().all(|d| d.abs() < 1e-12));
+}
+
+// Chapter 10: the whole tagger, out of the pieces above.
+
+/// One sentence through words, a bidirectional LSTM, a dense layer and a softmax, and back.
+fn whole_network(t: &Tagger<f64>, ids: &[u32], tags: &[usize]) -> (f64, Tagger<f64>) {
+    let Layer::BiLstm(BiLstm { forward, backward }) = &t.network.encoder[0] else { unreachable!() };
+    let (dense, n_hidden) = (&t.network.dense, forward.n_hidden());
+    let turned = |x: &Matrix| x.slice(s![..;-1, ..]).to_owned();
+
+    let hot = one_hot(ids, t.words.rows.nrows());
+    let x = hot.dot(&t.words.rows); // (1)
+    let (h, steps) = walk_forward(forward, &x); // (4)
+    let (h_back, steps_back) = walk_forward(backward, &turned(&x));
+    let y = concatenate![Axis(1), h, turned(&h_back)];
+    let scores = dense_forward(&y, &dense.w, &dense.b); // (6)
+
+    let (mut loss, mut ds) = (0.0, Matrix::zeros(scores.raw_dim()));
+    let weight = 1.0 / tags.len() as f64;
+    for (n, &tag) in tags.iter().enumerate() {
+        let (loss_n, ds_n) = cross_entropy_by_the_chain_rule(&scores.row(n).to_owned(), tag);
+        loss += weight * loss_n; // (8)
+        ds.row_mut(n).assign(&(ds_n * weight)); // (8')
+    }
+
+    let mut grads = t.zeros_like();
+    let (dy, dw, db) = dense_backward(&y, &dense.w, &ds); // (6')
+    (grads.network.dense.w, grads.network.dense.b) = (dw, db);
+    let (dh, dh_back) = dy.view().split_at(Axis(1), n_hidden); // (4')
+    let (there, dx) = walk_backward(forward, &x, &h, &steps, &dh.to_owned());
+    let dh_back = turned(&dh_back.to_owned());
+    let (back, dx_back) = walk_backward(backward, &turned(&x), &h_back, &steps_back, &dh_back);
+    grads.network.encoder[0] = Layer::BiLstm(BiLstm { forward: there, backward: back });
+    grads.words.rows = hot.t().dot(&(dx + turned(&dx_back))).into(); // (1')
+    (loss, grads)
+}
+
+#[test]
+fn the_whole_network_is_its_pieces_one_after_the_other_and_back() {
+    let layer =
+        LayerSpec { kind: LayerKind::BiLstm, n_hidden: 3, dropout: 0.0, recurrent_dropout: 0.0 };
+    let tagger = Tagger::<f64>::new(Spec::plain(7, 4, vec![layer], 5, Head::Softmax), 1);
+    let (ids, tags) = ([3, 1, 6, 1, 2], [0, 4, 2, 2, 1]);
+    let (want_loss, want) = whole_network(&tagger, &ids, &tags);
+
+    let packing = Packing::new(vec![5]);
+    let mut grads = tagger.zeros_like();
+    let (scores, cache) = tagger.forward(Input::words(ids.to_vec(), &packing), None);
+    let tags = tags.map(|tag| tag as u32);
+    let (loss, ds) = tagger.loss(scores, &tags, &packing, 0.2, &mut grads.network);
+    tagger.backward(cache, &ds, &mut grads.network).words.add_to(&mut grads.words.rows);
+    assert!((0.2 * loss - want_loss).abs() < 1e-12);
+    for ((name, got), (_, want)) in grads.tensors().into_iter().zip(want.tensors()) {
+        assert!(got.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-12), "{name}");
+    }
+}
+
+// Chapter 11: Adam.
 
 /// Algorithm 1 of the paper for one weight; (m, v) go from step to step, t counts from 1.
 fn adam_step(w: f64, (m, v): (f64, f64), g: f64, t: i32, rate: f64) -> (f64, (f64, f64)) {
@@ -335,7 +497,7 @@ fn a_row_that_was_touched_once_moves_on_under_the_dense_rule_and_rests_under_the
     assert!(1.0 - dense > 3.0 * (1.0 - lazy));
 }
 
-// Chapter 11: numerics.
+// Chapter 12: numerics.
 
 #[test]
 fn a_sum_depends_on_its_order() {

@@ -59,3 +59,24 @@ fn the_snippet_for_python_tags() {
     }
     assert!(found[0][0]["score"].is_number(), "{found}");
 }
+
+#[test]
+fn the_picture_of_the_readme_is_what_the_program_draws() {
+    let picture = include_str!("../docs/images/tagged.svg");
+    assert!(include_str!("../README.md").contains("(docs/images/tagged.svg)"));
+    let title = picture.split_once("<title>").unwrap().1.split_once("</title>").unwrap().0;
+    let (mut text, mut spans) = (String::new(), Vec::new());
+    for (n, piece) in title.split(['[', ']']).enumerate() {
+        match n % 2 {
+            0 => text += piece,
+            _ => {
+                let (words, label) = piece.rsplit_once(' ').unwrap();
+                spans.push((text.len()..text.len() + words.len(), label, None));
+                text += words;
+            }
+        }
+    }
+    assert!(spans.len() > 5, "{title}");
+    let entities = longhand::report::entities(&text, spans);
+    assert_eq!(longhand::report::svg::picture(&text, &entities), picture);
+}

@@ -17,7 +17,7 @@ const KINDS: [(&str, &str, &str, &str); 5] = [
 ];
 
 /// Networks that hold every kind of part between them.
-const NETWORKS: [&[&str]; 3] = [
+const NETWORKS: [&[&str]; 5] = [
     &["chars=cnn", "char-features=6", "encoder=bilstm:5", "inside=iobes"],
     &[
         "chars=lstm",
@@ -28,6 +28,9 @@ const NETWORKS: [&[&str]; 3] = [
         "wide-rows=0",
     ],
     &["preset=repaired", "encoder=bilstm:5,lstm:4", "embedding=6", "vectors"],
+    // Several that tag together: vectors that all share, a CRF each; and vectors of their own.
+    &["members=3", "encoder=bilstm:5", "chars=cnn", "char-features=6", "vectors"],
+    &["members=2", "encoder=lstm:4", "head=softmax", "vectors-train=tuned", "vectors"],
 ];
 
 const TEXT: &str = "Ann Lee left Oslo on Monday. The United Nations met there. Yes.";

@@ -12,9 +12,14 @@ const TEXT: &str = "Ann Lee left Oslo on Monday. She met </script> Tom & others.
 
 /// A small model with two layers and every part of the page.
 fn model(dir: &Dir) -> PathBuf {
+    model_of(dir, &[])
+}
+
+fn model_of(dir: &Dir, more: &[&str]) -> PathBuf {
     let sets = ["epochs=2", "embedding=16", "encoder=bilstm:12,lstm:8", "dense-dropout=0"];
+    let sets = sets.iter().chain(more);
     let mut args = vec!["-q", "train", "-o", "run"];
-    sets.iter().for_each(|set| args.extend(["--set", set]));
+    sets.for_each(|set| args.extend(["--set", set]));
     dir.run(&args).expect(0);
     dir.path("run/model.safetensors")
 }
@@ -50,7 +55,10 @@ fn the_json_has_the_equations_of_the_cell_in_it_and_probabilities_that_add_up() 
             .collect();
         assert_eq!(&best, tagged);
         let n = best.len();
-        let walks = s["walks"].as_array().unwrap();
+        let members = s["members"].as_array().unwrap();
+        assert_eq!(members.len(), 1);
+        assert_eq!((&members[0]["emissions"], &members[0]["best"]), (&s["emissions"], &s["best"]));
+        let walks = members[0]["walks"].as_array().unwrap();
         assert_eq!(walks.len(), 3);
         for walk in walks {
             check_cell(walk, n);
@@ -82,6 +90,33 @@ fn check_cell(walk: &Value, n: usize) {
             assert!((c[u] - want).abs() < 5e-4, "{} unit {u} at {t}", walk["name"]);
             assert!((h[u] - o[u] * c[u].tanh()).abs() < 5e-4);
         }
+    }
+}
+
+#[test]
+fn of_several_networks_the_scores_are_the_mean_and_each_has_states_of_its_own() {
+    let dir = Dir::new();
+    let model = model_of(&dir, &["members=3", "epochs=1", "decode=likely"]);
+    let ran = dir.run(&["explain", model.to_str().unwrap(), TEXT, "--out", "json"]).expect(0);
+    let all: Value = serde_json::from_str(&ran.out).unwrap();
+    for s in all["sentences"].as_array().unwrap() {
+        let n = s["words"].as_array().unwrap().len();
+        let members = s["members"].as_array().unwrap();
+        assert_eq!(members.len(), 3);
+        for walk in members.iter().flat_map(|m| m["walks"].as_array().unwrap()) {
+            check_cell(walk, n);
+        }
+        assert_ne!(members[1]["walks"], members[0]["walks"]);
+        for t in 0..n {
+            let each: Vec<_> = members.iter().map(|m| at(&m["emissions"], t)).collect();
+            for (k, score) in at(&s["emissions"], t).into_iter().enumerate() {
+                let mean = each.iter().map(|scores| scores[k]).sum::<f64>() / 3.0;
+                assert!((score - mean).abs() < 2e-4, "{score} {mean}");
+            }
+        }
+        assert!(members.iter().all(|m| m["best"].as_array().unwrap().len() == n));
+        let influence = s["influence"].as_array().unwrap();
+        assert!(influence.iter().all(|i| numbers(&i["norms"]).iter().all(|n| n.is_finite())));
     }
 }
 
@@ -145,6 +180,7 @@ fn the_page_answers_to_keys_and_mouse_in_a_real_browser() {
         const key = (k) => document.body.dispatchEvent(new KeyboardEvent('keydown', { key: k, bubbles: true }));
         const place = document.getElementById('place'), equations = document.getElementById('equations');
         onerror = (e) => log.push('error ' + e);
+        key('n'); key('End'); key('Home'); key('2'); key('a'); key('a'); key('s'); key('s');
         for (let u = 0; u < 20; u++) key('ArrowUp');
         document.querySelectorAll('.word')[0].click(); note('first');
         key('ArrowRight'); note('right');
@@ -181,4 +217,49 @@ fn the_page_answers_to_keys_and_mouse_in_a_real_browser() {
     assert!(lines[4].contains("unit 1 of encoder.0.backward"), "{title}");
     assert!(!lines[8].starts_with("played: Word 1 "), "{title}");
     assert!(dom.contains("<b>&lt;</b>"), "a word like markup is shown as it is");
+}
+
+#[test]
+fn by_keys_alone_one_reaches_every_network_and_the_focus_stays_with_the_word() {
+    let Some(browser) = browser() else {
+        eprintln!("SKIPPED: no Chromium (set LONGHAND_BROWSER)");
+        return;
+    };
+    let dir = Dir::new();
+    let model = model_of(&dir, &["members=2", "epochs=1"]);
+    dir.run(&["-q", "explain", model.to_str().unwrap(), TEXT, "-o", "page.html"]).expect(0);
+    let script = "
+        const log = [], equations = document.getElementById('equations');
+        onerror = (e) => log.push('error ' + e);
+        const note = (what) => log.push(what + ': ' + equations.textContent.split('\\n')[0]);
+        const key = (k) => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: k, bubbles: true }));
+        const asked = () => document.querySelector('#asked [aria-pressed=true]').textContent;
+        document.querySelectorAll('.word')[0].focus(); key('Home'); note('first');
+        key('n'); note('network'); key('n'); note('again');
+        key('l'); note('lstm');
+        key('End'); note('end');
+        log.push('focus ' + document.activeElement.textContent + ' of ' + document.querySelectorAll('.word[tabindex=\"0\"]').length);
+        const before = asked(); key('2'); log.push('asked ' + (before !== asked()));
+        log.push('alone ' + /of 2 networks say/.test(document.getElementById('tag-detail').textContent));
+        key('s'); note('sentence');
+        document.title = log.join('\\n');";
+    let dom = in_browser(&browser, &dir, &dir.path("page.html"), script);
+    let title = dom.split_once("<title>").unwrap().1.split_once("</title>").unwrap().0;
+    let lines: Vec<&str> = title.lines().collect();
+    let holds = [
+        ["first", "encoder.0.forward in network 1 at “Ann”"],
+        ["network", "encoder.0.forward in network 2 at “Ann”"],
+        ["again", "in network 1 at “Ann”"],
+        ["lstm", "encoder.0.backward in network 1 at “Ann”"],
+        ["end", "at “.”"],
+        ["focus", " of 1"],
+        ["asked", "true"],
+        ["alone", "true"],
+        ["sentence", "at “"],
+    ];
+    assert_eq!(lines.len(), holds.len(), "{title}");
+    for (line, [what, held]) in lines.iter().zip(holds) {
+        assert!(line.starts_with(what) && line.contains(held), "{what}: {held}\n{title}");
+    }
+    assert!(lines[5].starts_with("focus ."), "{title}");
 }

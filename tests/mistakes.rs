@@ -247,3 +247,257 @@ fn an_interrupted_run_is_saved_and_goes_on() {
     let resumed = dir.run(&[&train[..], &small, &["--resume"]].concat()).expect(0);
     assert!(!resumed.err.contains("epoch  1/8") && resumed.err.contains("epoch  8/8"));
 }
+
+#[test]
+fn a_run_that_finds_nothing_says_so_and_what_to_try() {
+    let dir = Dir::new();
+    // The tutorial's recipe, whose padding teaches O.
+    let network = ["--set", "encoder=bilstm:4,lstm:4", "--set", "embedding=4", "--batch", "50"];
+    let args = [&["train", "-o", "run", "--preset", "tutorial", "--epochs", "4"], &network[..]];
+    let args = args.concat();
+    let ran = dir.run(&args).expect(0);
+    let warnings = ran.err.matches("warning[W010]").count();
+    assert_eq!(warnings, 1, "{}", ran.err);
+    let at = ran.err.find("warning[W010]").unwrap();
+    assert!(ran.err[..at].contains("epoch  3/4") && !ran.err[..at].contains("epoch  4/4"));
+    ran.says(&["dev F1 is 0.0 after 3 epochs: the model says O everywhere", "--preset repaired"]);
+    let ran = dir.run(&[&args[..], &["--force", "-q"]].concat()).expect(0);
+    assert_eq!(ran.err, "");
+}
+
+#[test]
+fn text_unlike_the_training_data_is_told_once_with_what_is_odd_about_it() {
+    let dir = Dir::new();
+    let set = ["--epochs", "1", "--set", "encoder=bilstm:4", "--set", "embedding=4", "-q"];
+    dir.run(&[&["train", "-o", "run"], &set[..]].concat()).expect(0);
+    let usual = "The minister told reporters in Houston on Monday that the talks had failed . ";
+    let tag = |text: &str, more: &[&str]| {
+        dir.run_with(&[&["tag", "run"], more].concat(), text).expect(0).err
+    };
+    assert_eq!(tag(&usual.repeat(4), &[]), "");
+    let lower = tag(&usual.to_lowercase().repeat(4), &[]);
+    assert!(lower.contains("W014") && lower.contains("all lower case"), "{lower}");
+    let upper = tag(&usual.to_uppercase().repeat(4), &[]);
+    assert!(upper.contains("W014") && upper.contains("all in capitals"), "{upper}");
+    let strange = tag(&"Zwölf Boxkämpfer jagen Viktor quer über Sylt . ".repeat(9), &[]);
+    assert!(
+        strange.contains("W014") && strange.contains("% of the words are unknown"),
+        "{strange}"
+    );
+    // Once, and of no more than is looked at.
+    let long = tag(&format!("{}\n", usual.to_lowercase()).repeat(900), &["--threads", "2"]);
+    assert_eq!(long.matches("W014").count(), 1, "{long}");
+    // Too little to tell; and nothing is said to who wants quiet.
+    assert_eq!(tag("an lee left oslo .", &[]), "");
+    assert_eq!(tag(&usual.to_lowercase().repeat(4), &["-q"]), "");
+    // Rows of a tagged file are not text.
+    dir.write("a.conll", GOOD);
+    dir.run(&["tag", "run", "a.conll"]).expect(0).says(&[
+        "W014",
+        "rows of words and tags",
+        "--in conll",
+    ]);
+    // The same for whole files to be scored.
+    dir.write("b.conll", "Zwölf O\nBoxkämpfer O\njagen O\nViktor B-per\n\n".repeat(10));
+    dir.run(&["eval", "run", "b.conll"]).expect(0).says(&["W014", "are unknown"]);
+}
+
+#[test]
+fn what_is_no_model_is_told_by_its_kind_and_by_what_is_wrong_with_it() {
+    let dir = Dir::new();
+    train(&dir, "a.conll", GOOD, &[]).expect(0);
+    let model = std::fs::read(dir.path("run/model.safetensors")).unwrap();
+    let says = |content: &[u8], part: &str| {
+        dir.write("m", content);
+        drop(dir.run(&["tag", "m", "--text", "x"]).expect(2).says(&["E013", "--> m", part]));
+    };
+    says(b"epochs = 3\n", "it is a text");
+    says(b"PK\x03\x04", "zip archive, such as PyTorch writes");
+    says(b"\x89HDF\r\n", "HDF5 file, such as Keras writes");
+    says(b"\x1f\x8b\x08", "packed with gzip");
+    says(b"", "it is empty");
+    says(&model[..model.len() / 2], "cut short or damaged");
+    let text = |from: &str, to: &str| {
+        assert_eq!(from.len(), to.len());
+        let at = model.windows(from.len()).position(|w| w == from.as_bytes()).unwrap();
+        let mut changed = model.clone();
+        changed[at..at + to.len()].copy_from_slice(to.as_bytes());
+        changed
+    };
+    says(&text("\\\"format\\\":1", "\\\"format\\\":9"), "its format is 9, this version reads 1");
+    says(&text("\"dense.w\"", "\"dense.v\""), "tensor dense.w");
+    // A folder of runs, a run that is none, what was typed in the wrong order.
+    dir.run(&["tag", ".", "--text", "x"]).expect(2).says(&["E013", "runs in it, such as ./run"]);
+    dir.run(&["info", "rum"]).expect(2).says(&["E021", "no such model"]);
+    dir.run(&["tag", "Ann left Oslo."]).expect(2).says(&["E021", "the model comes first"]);
+    dir.run(&["eval", "a.conll", "run/model.safetensors"])
+        .expect(2)
+        .says(&["E013", "it is a text"]);
+    dir.run(&["train", "run/model.safetensors"]).expect(2).says(&["E025", "this is a model"]);
+}
+
+#[test]
+fn the_folder_of_a_run_stands_for_its_model() {
+    let dir = Dir::new();
+    train(&dir, "a.conll", GOOD, &[]).expect(0);
+    for args in [&["tag", "run", "--text", "Ann left Rome ."][..], &["info", "run"]] {
+        let by_folder = dir.run(args).expect(0).out;
+        let by_file = [&[args[0], "run/model.safetensors"], &args[2..]].concat();
+        assert_eq!(by_folder, dir.run(&by_file).expect(0).out);
+    }
+    dir.run(&["eval", "run", "a.conll"]).expect(0);
+    // Who may read one file of a run may read the others.
+    let allowed = |name: &str| dir.path(name).metadata().unwrap().permissions();
+    assert_eq!(allowed("run/model.safetensors"), allowed("run/config.toml"));
+}
+
+#[test]
+fn vectors_that_do_not_read_name_the_line() {
+    let dir = Dir::new();
+    dir.write("v.txt", "the 1 2 3\nof 1 2\n");
+    let ran = train(&dir, "a.conll", GOOD, &["--vectors", "v.txt"]).expect(2);
+    ran.says(&["E015", "--> v.txt:2", "expected 3"]);
+}
+
+#[test]
+fn files_that_are_no_tagged_text_are_told_by_what_they_are() {
+    let dir = Dir::new();
+    let says = |name: &str, content: &[u8], parts: &[&str]| {
+        drop(train(&dir, name, content, &[]).expect(2).says(parts));
+    };
+    says("a.conll", b"", &["E023", "the file is empty", "--> a.conll"]);
+    says("a.csv", b"Word,Tag\n", &["E023", "nothing but a header"]);
+    says("a.conll", b"just some text\nof two lines\n", &["E009"]);
+    says("a.conll", b"A line.\n\nAnother line.\n", &["E009"]);
+    says("a.conll", b"Ann\0 B-per\n", &["E025", "a.conll:1:4"]);
+    says("a.pdf", b"%PDF-1.4\n\0", &["E025", "this is a PDF"]);
+    says("a.conll", b"Ann b-per\nleft O\nRome b-geo\n", &["E009", "write b-per as B-per"]);
+    says("a.conll", b"Ann 3\nleft 0\nRome 5\n", &["E009", "these are numbers of tags"]);
+    says("a.conll", b"Ann PER\nleft O\nhome O\n", &["E009", "write PER as B-PER"]);
+    says("a.csv", b"Word,Tag\nAnn,B-per\n\"left,O\nRome,B-geo\n", &["E026", "a.csv:3"]);
+    let packed = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0x73, 0xcc];
+    says("a.conll.gz", &packed, &["E024", "ends too early"]);
+    says("a.zip", b"PK\x03\x04 and no more", &["E024"]);
+    std::fs::create_dir(dir.path("d")).unwrap();
+    dir.write("d/a.conll", GOOD);
+    dir.run(&["train", "d", "-o", "run"]).expect(2).says(&["E022", "such as d/a.conll"]);
+    let url = "https://example.com/a.csv";
+    dir.run(&["train", url, "-o", "run"]).expect(2).says(&["E021", "curl -LO"]);
+    assert!(!dir.path("run").exists(), "nothing was written");
+}
+
+#[test]
+fn odd_but_good_files_are_read_as_they_are_meant() {
+    let dir = Dir::new();
+    let reads = |name: &str, content: &[u8]| {
+        dir.write(name, content);
+        let ran = dir.run(&["check", name, "--json"]).expect(0);
+        let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        let n = |key: &str| report[key].as_u64().unwrap();
+        (n("sentences"), n("tokens"), report["entities"]["total"].as_u64().unwrap())
+    };
+    let utf16 = |text: &str| -> Vec<u8> {
+        [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
+    };
+    assert_eq!(reads("semicolons.csv", b"Word;Tag\nAnn;B-per\nleft;O\n"), (1, 2, 1));
+    assert_eq!(reads("tabs.csv", b"Word\tTag\nAnn\tB-per\nleft\tO\n"), (1, 2, 1));
+    assert_eq!(reads("blanks.txt", b"Ann B-per\nleft  O\n\nx O"), (2, 3, 1));
+    assert_eq!(reads("excel.csv", &utf16("\"Word\";\"Tag\"\r\n\"Ann\";\"B-per\"\r\n")), (1, 1, 1));
+    assert_eq!(
+        reads("bom.conll", "\u{feff}Ann B-per\r\nleft O\r\n\r\nRome B-geo".as_bytes()),
+        (2, 3, 2)
+    );
+}
+
+#[test]
+fn values_that_are_out_of_range_are_named_in_plain_words() {
+    let dir = Dir::new();
+    dir.write("a.conll", GOOD);
+    let says = |more: &[&str], parts: &[&str]| {
+        let args = [&["train", "a.conll", "-o", "run"], more].concat();
+        drop(dir.run(&args).expect(2).says(parts));
+    };
+    says(&["--threads", "-1"], &["E041", "threads = -1", "a whole number from 0"]);
+    says(&["--threads", "abc"], &["E041", "threads = \"abc\"", "a whole number from 0"]);
+    says(&["--epochs", "-3"], &["E041", "a whole number from 0"]);
+    says(&["--epochs", "0"], &["E041", "at least 1"]);
+    says(&["--batch", "0"], &["E041", "at least 1"]);
+    says(&["--lr", "0"], &["E041", "learning-rate must be above 0"]);
+    says(&["--lr", "-0.1"], &["E041", "learning-rate must be above 0"]);
+    says(&["--seed", "x"], &["E041"]);
+    says(&["--set", "lower=maybe"], &["E041", "expected true or false"]);
+    says(&["--preset", "fats"], &["E040", "did you mean `fast`?"]);
+    says(&["--preset", "gpu"], &["E040", "fast, accurate, repaired, tutorial"]);
+    says(&["--split", "80/10/10"], &["E029", "--split 80,10,10"]);
+    says(&["--config", "none.toml"], &["E021", "none.toml"]);
+    dir.write("c.toml", "epoch = 3\n");
+    says(&["--config", "c.toml"], &["E040", "--> c.toml:1", "`epochs`"]);
+    dir.write("c.toml", "seed = 1\nepochs =\n");
+    says(&["--config", "c.toml"], &["E041", "--> c.toml:2", "KEY = VALUE"]);
+    dir.run(&["tag", "run", "--text", "x", "--threads", "-1"])
+        .expect(2)
+        .says(&["'-1'", "--threads"]);
+    assert!(!dir.path("run").exists());
+}
+
+#[test]
+fn results_are_not_written_over_files_nor_into_places_that_are_none() {
+    let dir = Dir::new();
+    train(&dir, "a.conll", GOOD, &[]).expect(0);
+    dir.run(&["train", "a.conll", "-o", "a.conll"]).expect(2).says(&["E012", "is a file"]);
+    let tag = |to: &str| dir.run(&["tag", "run", "--text", "Ann left .", "-o", to]).expect(2);
+    tag("none/x.txt").says(&["E042", "there is no folder none"]);
+    tag("run").says(&["E042", "run is a folder", "name a file in it"]);
+    let ran = dir.run(&["convert", "a.conll", "a.conll", "--scheme", "iobes"]).expect(2);
+    ran.says(&["E048", "written over what it is made of"]);
+    dir.run(&["check", "a.conll", "--fix", "./a.conll"]).expect(2).says(&["E048"]);
+    assert_eq!(dir.read("a.conll"), GOOD);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error_of_every_command_that_writes() {
+    let dir = Dir::new();
+    train(&dir, "a.conll", GOOD, &[]).expect(0);
+    let commands: &[&[&str]] = &[
+        &["tag", "run", "--text", "Ann left Rome ."],
+        &["check", "a.conll"],
+        &["convert", "a.conll", "-", "--to", "jsonl", "-q"],
+        &["eval", "run", "a.conll"],
+        &["score", "a.conll", "a.conll"],
+        &["info", "run"],
+        &["help", "codes"],
+        &["completions", "bash"],
+        &["man"],
+    ];
+    for args in commands {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = common::command(&dir.path("."));
+        let done = command.args(*args).stdin(Stdio::null()).stdout(full).output().unwrap();
+        let err = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.code() == Some(2) && err.contains("E042"), "{args:?}: {err}");
+    }
+}
+
+#[test]
+fn data_too_small_to_be_split_is_trained_on_and_said_to_be_unscored() {
+    let dir = Dir::new();
+    let ran = train(&dir, "a.conll", "Ann B-per\nleft O\n\n", &[]).expect(0);
+    ran.says(&["warning[W029]", "nothing is scored", "1 word, ", "1 train, 0 dev"]);
+}
+
+#[test]
+fn help_knows_commands_and_codes_and_fits_the_screen() {
+    let dir = Dir::new();
+    let train = dir.run(&["help", "train"]).expect(0).out;
+    assert!(train.contains("Usage: longhand train") && train.contains("--epochs"), "{train}");
+    let codes = dir.run(&["help", "codes"]).expect(0).out;
+    let each: Vec<&str> = codes.lines().filter(|l| !l.starts_with(' ')).map(|l| &l[..4]).collect();
+    assert!(each.len() > 60, "{codes}");
+    for code in each {
+        let text = dir.run(&["help", &code.to_lowercase()]).expect(0).out;
+        assert!(text.starts_with(&format!("{code}: ")), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+    assert!(codes.lines().all(|line| line.chars().count() <= 80), "{codes}");
+}

@@ -270,8 +270,8 @@ fn files_that_are_no_models_are_told_apart() {
     for (name, part) in [
         ("short.safetensors", "cut short"),
         ("other.safetensors", "format is 9"),
-        ("text.safetensors", "another kind"),
-        ("run", "folder"),
+        ("text.safetensors", "it is a text"),
+        (".", "holds no model.safetensors"),
         ("none.safetensors", "none.safetensors"),
     ] {
         dir.run(&["tag", name, "--text", "x"]).expect(2).says(&[part]);

@@ -104,6 +104,15 @@ fn the_service_answers_refuses_and_stops() {
     assert_eq!(answers.as_array().unwrap(), &want[..20]);
     assert_eq!(server.ask("POST", "/tag", "text/plain", lines[3].as_bytes()).0, 200);
 
+    // How the tags came about; the text comes as a form sends it.
+    let (status, page) = server.ask("GET", "/explain?text=Ann+left+%C5%81%C3%B3d%C5%BA.", "", b"");
+    assert!(status == 200 && page.contains("Łódź") && page.contains("<!DOCTYPE html>"), "{page}");
+    assert_eq!(server.ask("GET", "/explain?text=+", "", b"").0, 400);
+    assert_eq!(server.ask("GET", "/explain", "", b"").0, 400);
+    let long = format!("/explain?text={}", "a+".repeat(200));
+    assert!(server.ask("GET", &long, "", b"").1.contains("too many to explain"));
+    assert!(server.ask("GET", "/", "", b"").1.contains("formaction=\"explain\""));
+
     // Other shapes.
     let (_, spacy) = server.tag(&json!({ "text": "In Houston. On Monday.", "format": "spacy" }));
     assert_eq!(
@@ -174,6 +183,12 @@ fn an_address_that_others_reach_gets_a_warning_and_slow_requests_an_end() {
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"HTTP/1.1 408");
+    // Half a head, and nothing more.
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+    stream.write_all(b"POST /tag HT").unwrap();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).expect("the service ends the connection");
     let mut line = String::new();
     BufReader::new(server.child.stderr.take().unwrap()).read_line(&mut line).unwrap();
     assert!(line.contains("W070") && line.contains("0.0.0.0"), "{line}");

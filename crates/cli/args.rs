@@ -10,10 +10,11 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 #[command(
     version,
     disable_help_subcommand = true,
+    max_term_width = 80,
     after_help = "Examples:\n  \
         longhand train                                  train on the built-in corpus\n  \
         longhand train ner_dataset.csv -o runs/gmb      train on a file of your own\n  \
-        longhand tag runs/gmb/model.safetensors --text \"Ann Lee left Oslo on Monday.\"\n  \
+        longhand tag runs/gmb --text \"Ann Lee left Oslo on Monday.\"\n  \
         longhand help E003                              what an error's code means"
 )]
 pub struct Cli {
@@ -69,9 +70,9 @@ pub enum Command {
     },
     /// Print the manual page (`longhand man | man -l -`).
     Man,
-    /// Explain an error's code (E003), the `config` keys, or all `codes`.
+    /// Explain an error's code (E003), a command, the `config` keys, or all `codes`.
     Help {
-        /// A code, `config` or `codes`.
+        /// A code, a command, `config` or `codes`.
         topic: Option<String>,
     },
 }
@@ -165,16 +166,16 @@ pub struct TrainArgs {
     #[arg(long, value_name = "FILE")]
     pub vectors: Option<String>,
     /// Passes over the training part.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub epochs: Option<String>,
     /// Sentences in a batch.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub batch: Option<String>,
     /// Learning rate.
-    #[arg(long, visible_alias = "lr", value_name = "RATE")]
+    #[arg(long, visible_alias = "lr", value_name = "RATE", allow_negative_numbers = true)]
     pub learning_rate: Option<String>,
     /// Largest norm of the gradient; 0 for any.
-    #[arg(long, value_name = "NORM")]
+    #[arg(long, value_name = "NORM", allow_negative_numbers = true)]
     pub clip: Option<String>,
     /// Lower-case words before looking them up.
     #[arg(
@@ -186,10 +187,10 @@ pub struct TrainArgs {
     )]
     pub lower: Option<String>,
     /// Seed of all random numbers.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub seed: Option<String>,
     /// Threads; 0 for all cores. Changes no result.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub threads: Option<String>,
     /// What trains: cpu; cuda, a GPU, or an error; auto, a GPU if there is one that can.
     #[arg(long, default_value = "cpu")]
@@ -242,7 +243,7 @@ pub fn set(pairs: &[String]) -> data::Result<Vec<train::config::Flag>> {
 /// Arguments of `tag`.
 #[derive(Args)]
 pub struct TagArgs {
-    /// A model file.
+    /// A model file, or the folder of a run.
     pub model: PathBuf,
     /// Texts to tag, or folders of them; `-` is standard input, which is also read if neither files nor
     /// --text are given.
@@ -260,7 +261,7 @@ pub struct TagArgs {
     #[arg(long, value_enum, default_value_t = OffsetsArg::Chars)]
     pub offsets: OffsetsArg,
     /// Leave out entities that are less likely than this (0 to 1).
-    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    #[arg(long, value_name = "P", default_value_t = 0.0, allow_negative_numbers = true)]
     pub min_score: f64,
     /// Show how likely each entity is in `text` too; `jsonl` and `html` always do.
     #[arg(long)]
@@ -269,8 +270,11 @@ pub struct TagArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Threads; 0 for all cores. Changes no result.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     pub threads: usize,
+    /// What tags: cpu; cuda, a GPU, or an error; auto, a GPU if there is one.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
 }
 
 /// What `tag` reads.
@@ -299,6 +303,8 @@ pub enum OutputKind {
     Brat,
     /// One page with all texts, needing nothing from the network.
     Html,
+    /// A picture of all texts; for a page or two of them.
+    Svg,
     /// A JSON object a text as spaCy's Doc.from_json takes it: text, ents, sents, tokens.
     Spacy,
 }
@@ -317,7 +323,7 @@ pub enum OffsetsArg {
 /// Arguments of `serve`.
 #[derive(Args)]
 pub struct ServeArgs {
-    /// A model file.
+    /// A model file, or the folder of a run.
     pub model: PathBuf,
     /// Address and port; port 0 takes a free one. Only this machine reaches 127.0.0.1.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
@@ -329,14 +335,17 @@ pub struct ServeArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub timeout: u64,
     /// Threads; 0 for all cores. Changes no result.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     pub threads: usize,
+    /// What tags: cpu; cuda, a GPU, or an error; auto, a GPU if there is one.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
 }
 
 /// Arguments of `eval`.
 #[derive(Args)]
 pub struct EvalArgs {
-    /// A model file.
+    /// A model file, or the folder of a run.
     pub model: PathBuf,
     /// Tagged sentences.
     pub data: PathBuf,
@@ -358,8 +367,11 @@ pub struct EvalArgs {
     #[arg(long, value_name = "F1")]
     pub fail_under: Option<f64>,
     /// Threads; 0 for all cores.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     pub threads: usize,
+    /// What tags: cpu; cuda, a GPU, or an error; auto, a GPU if there is one.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
 }
 
 /// Arguments of `report`.
@@ -391,7 +403,7 @@ pub enum PartArg {
 /// Arguments of `info`.
 #[derive(Args)]
 pub struct InfoArgs {
-    /// A model file.
+    /// A model file, or the folder of a run.
     pub model: PathBuf,
     /// As JSON.
     #[arg(long)]
@@ -405,7 +417,7 @@ pub struct BenchArgs {
     #[arg(long)]
     pub json: bool,
     /// Threads; 0 for all cores.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     pub threads: usize,
     /// Seconds that training, forward and backward, and tagging are each measured.
     #[arg(long, default_value_t = 6.0)]
@@ -415,7 +427,7 @@ pub struct BenchArgs {
 /// Arguments of `gradcheck`.
 #[derive(Args)]
 pub struct GradcheckArgs {
-    /// A model file; otherwise a preset's network on the built-in corpus.
+    /// A model file, or the folder of a run; otherwise a preset's network on the built-in corpus.
     pub model: Option<PathBuf>,
     /// Set of values to start from: fast (the default), accurate, repaired or tutorial.
     #[arg(long, conflicts_with = "model")]
@@ -447,7 +459,7 @@ pub struct GradcheckArgs {
 /// Arguments of `explain`.
 #[derive(Args)]
 pub struct ExplainArgs {
-    /// A model file.
+    /// A model file, or the folder of a run.
     pub model: PathBuf,
     /// A sentence or a few; standard input if left out.
     pub text: Option<String>,
@@ -471,7 +483,7 @@ pub enum ExplainKind {
 /// Arguments of `export`.
 #[derive(Args)]
 pub struct ExportArgs {
-    /// A model file.
+    /// A model file, or the folder of a run.
     pub model: PathBuf,
     /// The format.
     #[arg(long, value_enum)]
@@ -657,4 +669,11 @@ pub struct InitArgs {
 /// The usage text.
 pub fn usage() -> String {
     Cli::command().render_long_help().to_string()
+}
+
+/// The usage text of the command of this name.
+pub fn usage_of(name: &str) -> Option<String> {
+    let mut cli = Cli::command();
+    cli.build();
+    cli.find_subcommand_mut(name).map(|command| command.render_long_help().to_string())
 }

@@ -7,6 +7,12 @@ pub const CODES: &[(&str, &str)] = &[
         "W045",
         "More threads than the machine has cores: they wait for each other. 0 takes all cores.",
     ),
+    (
+        "W029",
+        "No sentence is left for dev or for test, so no epoch can be chosen and nothing is scored: the last \
+         epoch's weights are kept. More data, other shares (--split), or files of their own (--dev, --test) \
+         mend it.",
+    ),
     ("E044", "There is no help on that. `longhand help codes` lists what there is help on."),
     ("E045", "The system gives no more threads. Ask for fewer: --threads 2."),
     ("E048", "Options that do not go together, or a name whose ending does not say what to write."),
@@ -65,8 +71,7 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "E052",
-        "`explain` shows a sentence or a few: a text without words, or with too many, is refused, and \
-         so are several networks that tag together.",
+        "`explain` shows a sentence or a few: a text without words, or with too many, is refused.",
     ),
 ];
 

@@ -7,16 +7,19 @@ use data::{Corpus, Error, Span, Split};
 use eval::{Calibration, Scorer, Scores};
 use serde::Serialize;
 use train::Model;
+use train::doubts::Looks;
 use train::entities::Entity;
-use train::tagging::Tagged;
+use train::tagging::{Ready, Tagged};
 
 use crate::args::EvalArgs;
-use crate::{Screen, Stop, input, warn};
+use crate::{Screen, Stop, device, input, progress, warn};
 
 /// Tags the file's words and scores the tags against its own.
 pub fn run(args: &EvalArgs, screen: Screen) -> Result<(), Stop> {
     input::set_threads(args.threads, screen)?;
-    let model = Model::load(&args.model)?;
+    let choice = args.device.parse()?;
+    let ready = device::ready(input::model(&args.model)?, choice, screen)?;
+    let model = ready.model();
     let rule = input::rule(&args.mode, model.scheme)?;
     let (mut corpus, warnings) = input::read_corpus(&args.data, &args.read)?;
     warn(&warnings, screen);
@@ -32,14 +35,18 @@ pub fn run(args: &EvalArgs, screen: Screen) -> Result<(), Stop> {
 
     let words: Vec<Vec<&str>> =
         part.iter().map(|&i| corpus.sentence(i as usize).words().collect()).collect();
-    let tagged = model.tag_entities(&words, true);
+    let mut looks = Looks::default();
+    looks.add(model, words.iter().flatten().copied());
+    warn(looks.warning(model, "the words").as_slice(), screen);
+    let tagged = tag(&ready, &words, screen);
+    device::check(&ready, choice, screen)?;
     let mut scorer = Scorer::new(rule);
     for (&i, tagged) in part.iter().zip(&tagged) {
         let gold: Vec<&str> = corpus.sentence(i as usize).tags().collect();
         scorer.add(&gold, &model.outside(&tagged.tags));
     }
     let scores = scorer.finish();
-    let calibration = calibration(&model, &corpus, &part, &tagged);
+    let calibration = calibration(model, &corpus, &part, &tagged);
     let mut out = io::stdout().lock();
     if args.json {
         let report = Report { scores: &scores, calibration: &calibration };
@@ -52,6 +59,20 @@ pub fn run(args: &EvalArgs, screen: Screen) -> Result<(), Stop> {
         Some(least) if scores.micro.f1 < least => Err(Stop::No),
         _ => Ok(()),
     }
+}
+
+/// Sentences that are tagged between two moves of the bar.
+const AT_ONCE: usize = 4096;
+
+fn tag(ready: &Ready, sentences: &[Vec<&str>], screen: Screen) -> Vec<Tagged> {
+    let bar = progress::steps("tagging", sentences.len(), "sentences", screen.quiet);
+    let mut all = Vec::with_capacity(sentences.len());
+    for some in sentences.chunks(AT_ONCE) {
+        all.extend(ready.tag_all(some, true));
+        bar.inc(some.len() as u64);
+    }
+    bar.finish_and_clear();
+    all
 }
 
 /// What `--json` prints.

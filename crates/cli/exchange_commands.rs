@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use data::{Error, Result};
 use exchange::Kind;
-use train::Model;
 use train::files::write_atomically;
 
 use crate::args::{ExportArgs, ExportKind, ImportArgs};
@@ -16,7 +15,7 @@ pub fn export(args: &ExportArgs, screen: Screen) -> std::result::Result<(), Stop
     for path in [Some(&args.output), beside.as_ref().map(|(path, _)| path)].into_iter().flatten() {
         output::refuse_existing(path, args.force)?;
     }
-    let model = Model::load(&args.model)?;
+    let model = input::model(&args.model)?;
     let kind = match args.to {
         ExportKind::Pytorch => Kind::Pytorch,
         ExportKind::Keras => Kind::Keras,
@@ -26,7 +25,7 @@ pub fn export(args: &ExportArgs, screen: Screen) -> std::result::Result<(), Stop
     };
     let bytes = exchange::export(&model, kind)?;
     let example = |text: &String| exchange::example(&model, &input::words_of(text));
-    let example = args.example.as_ref().map(example).transpose()?;
+    let example = args.example.as_ref().map(example);
     write_atomically(&args.output, &bytes)?;
     if let Some(((path, _), example)) = beside.as_ref().zip(example) {
         write_atomically(path, format!("{example:#}\n").as_bytes())?;

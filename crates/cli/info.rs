@@ -9,11 +9,11 @@ use serde_json::json;
 use train::Model;
 
 use crate::args::InfoArgs;
-use crate::{Screen, Stop};
+use crate::{Screen, Stop, input, output};
 
 /// Shows layers, shapes and counts, tags, provenance.
 pub fn run(args: &InfoArgs, screen: Screen) -> Result<(), Stop> {
-    let model = Model::load(&args.model)?;
+    let model = input::model(&args.model)?;
     let mut out = io::stdout().lock();
     if args.json {
         let text = serde_json::to_string_pretty(&as_json(&model)).expect("plain values");
@@ -26,7 +26,7 @@ pub fn run(args: &InfoArgs, screen: Screen) -> Result<(), Stop> {
         writeln!(out, "  {name:32} {:?}", tensor.shape())?;
     }
     let tags: Vec<&str> = model.tags.iter().collect();
-    writeln!(out, "\ntags     {}", tags.join(" "))?;
+    write!(out, "\n{}", output::wrapped(&format!("tags     {}", tags.join(" ")), "         "))?;
     let case = if model.code.vocab.lower() { "lower-cased" } else { "case kept" };
     writeln!(out, "words    {}, {case}", report::human::count(model.code.vocab.len()))?;
     if let Some(v) = &model.code.vectors {

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use data::{Columns, Corpus, Encoding, Error, Format, ReadOptions, Result, Scheme, Split, Warning};
 use eval::Rule;
+use train::Model;
 
 use crate::args::{FormatArg, ReadArgs};
-use crate::{Screen, warn};
+use crate::{Screen, progress, warn};
 
 /// The built-in corpus and its parts; see `data/README.md`.
 const CORPUS: &[u8] = include_bytes!("../../data/longhand.csv.gz");
@@ -23,11 +24,60 @@ pub fn embedded() -> Result<(Corpus, Split)> {
     Ok((corpus, split))
 }
 
+/// The model in this file, or in the folder of a run.
+///
+/// # Errors
+/// E021 if there is none, E013 if it is none.
+pub fn model(path: &Path) -> Result<Model> {
+    found(path, Model::load)
+}
+
+/// As [`model`], its tables left in the file: see [`Model::map`].
+///
+/// # Errors
+/// As [`model`].
+pub fn mapped_model(path: &Path) -> Result<Model> {
+    found(path, Model::map)
+}
+
+fn found(path: &Path, open: fn(&Path) -> Result<Model>) -> Result<Model> {
+    if !path.is_dir() {
+        return open(path).map_err(|error| match error.code {
+            "E021" if path.exists() => error,
+            "E021" => no_model(path),
+            _ => error,
+        });
+    }
+    let within = path.join(MODEL);
+    if within.is_file() {
+        return open(&within);
+    }
+    let error = Error::new("E013", format!("{} holds no {MODEL}", path.display()));
+    let runs = std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let run = runs.filter(|run| run.join(MODEL).is_file()).min();
+    Err(error.at(path, None, None).help(match run {
+        Some(run) => format!("name one of the runs in it, such as {}", run.display()),
+        None => "a run is the folder that `longhand train -o RUN` made".to_owned(),
+    }))
+}
+
+/// What the model of a run is called.
+const MODEL: &str = "model.safetensors";
+
+fn no_model(path: &Path) -> Error {
+    let error = Error::new("E021", "no such model").at(path, None, None);
+    error.help(match path.to_string_lossy().contains(' ') {
+        true => "the model comes first: longhand tag RUN --text \"…\"",
+        false => "`longhand train` makes one; a model is RUN/model.safetensors, or RUN itself",
+    })
+}
+
 /// A tagged file, read as the flags say; `-` is standard input.
 ///
 /// # Errors
 /// What is wrong with the file, where, and what to do.
 pub fn read_corpus(path: &Path, args: &ReadArgs) -> Result<(Corpus, Vec<Warning>)> {
+    let _bar = progress::reading(path);
     if path.as_os_str() == "-" {
         return data::read_bytes("<stdin>", stdin_bytes()?, &options(args)?);
     }
@@ -94,10 +144,7 @@ pub fn words_of(text: &str) -> Vec<Vec<&str>> {
 /// # Errors
 /// E021 if it cannot be read, E001 if it is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String> {
-    let bytes = std::fs::read(path).map_err(|e| {
-        Error::new("E021", format!("cannot read {}: {e}", path.display())).at(path, None, None)
-    })?;
-    utf8(bytes, path)
+    data::read_text(path, Encoding::parse("utf-8")?).map(|(text, ..)| text)
 }
 
 /// All of standard input, UTF-8.

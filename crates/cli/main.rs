@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod codes;
 mod convert;
+mod device;
 mod eval_command;
 mod exchange_commands;
 mod explain;
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
         color_err: cli.color.on(&io::stderr()),
         quiet: cli.quiet,
     };
+    progress::set_quiet(cli.quiet);
     let done = match &cli.command {
         Command::Train(args) => train_command::run(args, screen),
         Command::Tag(args) => tag::run(args, screen),
@@ -101,7 +103,7 @@ fn main() -> ExitCode {
         Err(Stop::No) => ExitCode::from(1),
         Err(Stop::Interrupted) => ExitCode::from(130),
         Err(Stop::Error(error)) => {
-            say(&paint_first_word(&error.to_string(), screen));
+            tell(&error.to_string(), screen);
             ExitCode::from(if error.code == "E011" { 3 } else { 2 })
         }
     }
@@ -117,6 +119,16 @@ pub fn paint_first_word(text: &str, screen: Screen) -> String {
     format!("\x1b[1;{color}m{}\x1b[0m{}", &text[..end], &text[end..])
 }
 
+/// An error or a warning. On a terminal no line is wider than that; in a file or a pipe each part is one
+/// line, for programs that look for it.
+pub fn tell(text: &str, screen: Screen) {
+    let text = match output::width_of_stderr() {
+        Some(width) => output::fitted(text, width),
+        None => text.to_owned(),
+    };
+    progress::aside(|| say(&paint_first_word(&text, screen)));
+}
+
 /// A line for people, on standard error. That nobody reads it any more is no reason to stop.
 pub fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
@@ -126,7 +138,7 @@ pub fn say(text: &str) {
 pub fn warn(warnings: &[data::Warning], screen: Screen) {
     if !screen.quiet {
         for warning in warnings {
-            say(&paint_first_word(&warning.to_string(), screen));
+            tell(&warning.to_string(), screen);
         }
     }
 }
@@ -138,7 +150,7 @@ pub fn all_codes() -> impl Iterator<Item = &'static (&'static str, &'static str)
     codes.chain(data::CODES)
 }
 
-/// The meaning of an error's code, the keys of the configuration, or the usage.
+/// The meaning of an error's code, the keys of the configuration, or the usage of one command or all.
 fn help(topic: Option<&str>) -> Result<(), Stop> {
     let mut out = io::stdout().lock();
     match topic {
@@ -146,19 +158,21 @@ fn help(topic: Option<&str>) -> Result<(), Stop> {
         Some("config") => write!(out, "{}", train::config::PRESETS[0].1)?,
         Some("codes") => {
             for (code, text) in all_codes() {
-                writeln!(out, "{code}  {}", text.split(". ").next().unwrap_or(text))?;
+                let first = text.split(". ").next().unwrap_or(text);
+                write!(out, "{}", output::wrapped(&format!("{code}  {first}"), "      "))?;
             }
         }
         Some(topic) => {
-            let topic = topic.to_uppercase();
-            match all_codes().find(|(code, _)| *code == topic) {
-                Some((code, text)) => writeln!(out, "{code}: {text}")?,
-                None => {
-                    let error = data::Error::new("E044", format!("no help on `{topic}`"));
-                    let help =
-                        "`longhand help codes` lists the codes, `longhand help config` the keys";
-                    return Err(error.help(help).into());
-                }
+            let upper = topic.to_uppercase();
+            if let Some((code, text)) = all_codes().find(|(code, _)| *code == upper) {
+                write!(out, "{}", output::wrapped(&format!("{code}: {text}"), "      "))?;
+            } else if let Some(usage) = args::usage_of(topic) {
+                write!(out, "{usage}")?;
+            } else {
+                let error = data::Error::new("E044", format!("no help on `{topic}`"));
+                let help = "`longhand help` lists the commands, `longhand help codes` the codes, \
+                            `longhand help config` the keys";
+                return Err(error.help(help).into());
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What commands write: tagged files, and text that fits the screen.
 
+use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use data::doctor::Severity;
@@ -33,6 +34,22 @@ pub fn refuse_existing(path: &Path, force: bool) -> Result<()> {
     if path.exists() && !force {
         let error = Error::new("E050", format!("{} is there already", path.display()));
         return Err(error.help("another -o, or --force to write over it"));
+    }
+    Ok(())
+}
+
+/// Refuses to write over what is read: reading may have left out what nobody asked for.
+///
+/// # Errors
+/// E048 if they are one file.
+pub fn refuse_source(from: &Path, to: &Path) -> Result<()> {
+    let (from, there) = (from.canonicalize(), to.canonicalize());
+    if let (Ok(from), Ok(there)) = (from, there)
+        && from == there
+        && there.is_file()
+    {
+        let message = format!("{} would be written over what it is made of", to.display());
+        return Err(Error::new("E048", message).help("give the result another name"));
     }
     Ok(())
 }
@@ -71,16 +88,40 @@ pub fn harmless(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
+/// How wide standard error is, if it is a terminal.
+pub fn width_of_stderr() -> Option<usize> {
+    if !io::stderr().is_terminal() {
+        return None;
+    }
+    let width = terminal_size::terminal_size_of(io::stderr()).map_or(WIDTH, |(w, _)| w.0.into());
+    Some(if width < 20 { WIDTH } else { width.min(100) })
+}
+
+/// An error or a warning on lines of at most `width` columns. Places and lines of files stay as they are.
+pub fn fitted(text: &str, width: usize) -> String {
+    let line = |line: &str| match line {
+        _ if line.starts_with("  -->") || line.starts_with("   |") => format!("{line}\n"),
+        _ if line.starts_with("  help:") => wrapped_to(line, "        ", width),
+        _ => wrapped_to(line, "    ", width),
+    };
+    let lines: String = text.lines().map(line).collect();
+    lines.trim_end().to_owned()
+}
+
 /// Words on lines of at most 80 columns, those after the first behind `indent`. A word that is wider
 /// stays whole: it may be a path that someone wants to copy.
 pub fn wrapped(text: &str, indent: &str) -> String {
+    wrapped_to(text, indent, WIDTH)
+}
+
+fn wrapped_to(text: &str, indent: &str, most: usize) -> String {
     let start = text.len() - text.trim_start().len();
     let mut out = text[..start].to_owned();
     let mut column = start;
     let mut fresh = true;
     for word in text[start..].split(' ') {
         let width = word.chars().count();
-        if !fresh && column + 1 + width > WIDTH {
+        if !fresh && column + 1 + width > most {
             out.truncate(out.trim_end_matches(' ').len());
             out.push('\n');
             out.push_str(indent);
@@ -109,6 +150,18 @@ pub fn painted(head: &str, severity: Severity, color: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_fit_a_width_and_keep_what_is_copied() {
+        let text = "warning[W001]: not UTF-8, read as windows-1252\n  --> a/long/path/of/a/file.csv:1\n   \
+                    | a line of the file as it is\n  help: say so and this goes";
+        assert_eq!(
+            fitted(text, 24),
+            "warning[W001]: not\n    UTF-8, read as\n    windows-1252\n  --> \
+             a/long/path/of/a/file.csv:1\n   | a line of the file as it is\n  help: say so and this\n        goes"
+        );
+        assert_eq!(fitted(text, 100), text);
+    }
 
     #[test]
     fn wrapping_breaks_at_blanks_only_and_keeps_every_word() {

@@ -1,14 +1,16 @@
 //! A run on the screen: a bar within the epoch, a line after it.
 
 use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, WeakProgressBar};
 use train::trainer::Progress;
-use train::{EpochRecord, Observer};
+use train::{Config, EpochRecord, Observer, doubts};
 
-use crate::say;
+use crate::{Screen, say, warn};
 
 /// Set by Ctrl-C.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -31,52 +33,54 @@ pub fn interrupted() -> bool {
 
 /// Watches a run for the user.
 pub struct Watch {
-    epochs: u32,
+    config: Config,
     bar: ProgressBar,
-    quiet: bool,
+    screen: Screen,
+    /// Token accuracy of O everywhere on dev.
+    all_o: Option<f64>,
     /// Time spent in whole epochs of this call, and their number.
     start: Instant,
     done: u32,
-    best: Option<(f64, u32)>,
+    history: Vec<EpochRecord>,
 }
 
 impl Watch {
-    /// For a run of so many epochs.
-    pub fn new(epochs: u32, history: &[EpochRecord], quiet: bool) -> Self {
-        let bar = ProgressBar::new(0);
-        if quiet || !io::stderr().is_terminal() {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
-        }
-        let style = ProgressStyle::with_template("{prefix} {bar:24} {percent:>3}%  {msg}");
-        bar.set_style(style.expect("a template that is tested by every run"));
-        let mut watch = Self { epochs, bar, quiet, start: Instant::now(), done: 0, best: None };
-        watch.resumed(history);
-        watch
-    }
-
-    fn note_best(&mut self, r: &EpochRecord) {
-        if r.best {
-            self.best = r.dev.map(|d| (d.f1, r.epoch));
-        }
+    /// For a run of this configuration.
+    pub fn new(
+        config: &Config,
+        history: &[EpochRecord],
+        all_o: Option<f64>,
+        screen: Screen,
+    ) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(0), target(screen.quiet));
+        bar.set_style(style("{prefix} {bar:24} {percent:>3}%  {msg}"));
+        let (config, history) = (config.clone(), history.to_vec());
+        Self { config, bar, screen, all_o, start: Instant::now(), done: 0, history }
     }
 
     fn line(&self, r: &EpochRecord) -> String {
-        let mut line = format!("epoch {:>2}/{}  loss {:.4}", r.epoch, self.epochs, r.loss);
+        let epochs = self.config.epochs;
+        let mut line = format!("epoch {:>2}/{epochs}  loss {:.4}", r.epoch, r.loss);
         if let Some(dev) = r.dev {
             let percent = |v: f64| 100.0 * v;
             let (f1, p, recall) = (percent(dev.f1), percent(dev.precision), percent(dev.recall));
-            line += &format!("  dev F1 {f1:.2} (P {p:.2} R {recall:.2})");
-            if let Some(accuracy) = dev.padded_accuracy {
-                line += &format!("  padded acc {accuracy:.4}");
-            }
+            line += &match dev.padded_accuracy {
+                None => format!("  dev F1 {f1:.2} (P {p:.2} R {recall:.2})"),
+                Some(accuracy) => format!("  dev F1 {f1:.2}, padded accuracy {accuracy:.4}"),
+            };
         }
         line += &format!("  {:.0}k tok/s", r.tokens_per_second / 1e3);
-        let left = self.epochs.saturating_sub(r.epoch);
+        let left = epochs.saturating_sub(r.epoch);
+        let best = self.history.iter().rev().find(|r| r.best && r.dev.is_some());
         if left > 0 {
-            let each = self.start.elapsed() / self.done.max(1);
-            line += &format!("  ETA {}", report::human::duration(each * left));
-        } else if let Some((f1, epoch)) = self.best {
-            line += &format!("  best {:.2}@{epoch}", 100.0 * f1);
+            let time = self.start.elapsed() / self.done.max(1) * left;
+            let time = match time.as_secs() {
+                0 => "<1s".to_owned(),
+                _ => report::human::duration(time),
+            };
+            line += &format!("  ETA {time}");
+        } else if let Some(best) = best {
+            line += &format!("  best @{}", best.epoch);
         }
         line
     }
@@ -85,7 +89,7 @@ impl Watch {
 impl Observer for Watch {
     fn batch(&mut self, p: &Progress) -> bool {
         self.bar.set_length(p.of as u64);
-        self.bar.set_prefix(format!("epoch {:>2}/{}", p.epoch, self.epochs));
+        self.bar.set_prefix(format!("epoch {:>2}/{}", p.epoch, self.config.epochs));
         self.bar.set_position(p.batches as u64);
         if self.bar.is_hidden() {
             return interrupted();
@@ -95,34 +99,147 @@ impl Observer for Watch {
     }
 
     fn member(&mut self, k: usize, of: usize) {
-        (self.start, self.done, self.best) = (Instant::now(), 0, None);
-        if !self.quiet {
+        (self.start, self.done, self.history) = (Instant::now(), 0, Vec::new());
+        if !self.screen.quiet {
             self.bar.suspend(|| say(&format!("network {k} of {of}")));
         }
     }
 
     fn resumed(&mut self, history: &[EpochRecord]) {
-        history.iter().for_each(|r| self.note_best(r));
+        self.history = history.to_vec();
     }
 
     fn epoch(&mut self, record: &EpochRecord) {
         self.done += 1;
-        self.note_best(record);
+        self.history.push(record.clone());
         self.bar.set_position(0);
-        if !self.quiet {
-            let line = self.line(record);
-            self.bar.suspend(|| say(&line));
+        if !self.screen.quiet {
+            let doubt = doubts::learns_nothing(&self.history, self.all_o, &self.config);
+            self.bar.suspend(|| {
+                say(&self.line(record));
+                warn(doubt.as_slice(), self.screen);
+            });
         }
     }
 }
 
+/// Where bars are drawn: on a terminal that can move its cursor, or nowhere.
+fn target(quiet: bool) -> ProgressDrawTarget {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    match quiet || dumb || !io::stderr().is_terminal() {
+        true => ProgressDrawTarget::hidden(),
+        false => ProgressDrawTarget::stderr(),
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("a template that a test has built")
+}
+
+const SPINNER: &str = "{spinner} {msg}";
+const BYTES: &str = "tagging {bar:24} {percent:>3}%  {bytes} of {total_bytes}  ETA {eta}";
+const BYTES_SO_FAR: &str = "{spinner} tagging  {bytes}  {bytes_per_sec}";
+const STEPS: &str = "{prefix} {bar:24} {percent:>3}%  {pos} of {len} {msg}  ETA {eta}";
+
 /// A bar for work that takes longer than a moment and has no steps to count.
 pub fn spinner(message: &str, quiet: bool) -> ProgressBar {
-    let bar = ProgressBar::new_spinner();
-    if quiet || !io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
+    let bar = ProgressBar::with_draw_target(None, target(quiet));
+    bar.set_style(style(SPINNER));
     bar.set_message(message.to_owned());
     bar.enable_steady_tick(Duration::from_millis(120));
+    noted(bar)
+}
+
+/// A bar for so many bytes of text.
+pub fn bytes(length: u64, shown: bool, quiet: bool) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(length), target(quiet || !shown));
+    bar.set_style(style(BYTES));
+    noted(bar)
+}
+
+/// What stands in for a bar where nobody knows how much is to come.
+pub fn bytes_so_far(shown: bool, quiet: bool) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, target(quiet || !shown));
+    bar.set_style(style(BYTES_SO_FAR));
+    noted(bar)
+}
+
+/// A bar for so many things.
+pub fn steps(what: &'static str, n: usize, of: &'static str, quiet: bool) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(n as u64), target(quiet));
+    bar.set_style(style(STEPS));
+    bar.set_prefix(what);
+    bar.set_message(of);
+    noted(bar)
+}
+
+/// Bars that may stand on the screen.
+static BARS: Mutex<Vec<WeakProgressBar>> = Mutex::new(Vec::new());
+
+fn noted(bar: ProgressBar) -> ProgressBar {
+    BARS.lock().expect("nobody panics with the lock in hand").push(bar.downgrade());
     bar
+}
+
+/// Does something to the screen while no bar stands on it.
+pub fn aside(work: impl FnOnce()) {
+    let mut bars = BARS.lock().expect("nobody panics with the lock in hand");
+    bars.retain(|bar| bar.upgrade().is_some());
+    let shown: Vec<ProgressBar> = bars.iter().filter_map(WeakProgressBar::upgrade).collect();
+    drop(bars);
+    match &shown[..] {
+        [] => work(),
+        [one] => one.suspend(work),
+        [one, other, ..] => one.suspend(|| other.suspend(work)),
+    }
+}
+
+/// Whether standard output is a file, so that a bar on the screen runs through nothing.
+pub fn stdout_is_file() -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsFd;
+        let file = io::stdout().as_fd().try_clone_to_owned().map(std::fs::File::from);
+        file.and_then(|file| file.metadata()).is_ok_and(|meta| meta.is_file())
+    }
+    #[cfg(not(unix))]
+    !io::stdout().is_terminal()
+}
+
+/// Whether bars are not wanted by anybody.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// From now on reading is silent, if `quiet`.
+pub fn set_quiet(quiet: bool) {
+    QUIET.store(quiet, Ordering::Relaxed);
+}
+
+/// Gone from the screen when it is dropped.
+pub struct Reading(Option<ProgressBar>);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.iter().for_each(ProgressBar::finish_and_clear);
+    }
+}
+
+/// Says that a file is being read, if it is one that takes longer than a moment.
+pub fn reading(path: &Path) -> Reading {
+    let large = path.metadata().is_ok_and(|meta| meta.len() > 1 << 20);
+    let quiet = QUIET.load(Ordering::Relaxed);
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    Reading(large.then(|| spinner(&format!("reading {name}"), quiet)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_are_templates() {
+        for template in [SPINNER, BYTES, BYTES_SO_FAR, STEPS] {
+            style(template);
+        }
+        style("{prefix} {bar:24} {percent:>3}%  {msg}");
+    }
 }

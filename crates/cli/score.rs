@@ -142,8 +142,8 @@ fn same_words(gold: &Corpus, predicted: &Corpus) -> Result<()> {
         }
         if g.len() != p.len() {
             let what = format!(
-                "this sentence has {} tokens, that of {}:{} has {}",
-                p.len(),
+                "this sentence has {}, that of {}:{} has {}",
+                counted(p.len(), "token", "tokens"),
                 paths[0],
                 g.line(0),
                 g.len()

@@ -30,7 +30,6 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     let folder = RunFolder::claim(&output(args), if_there)?;
     keep_inputs(args, &config, &output(args))?;
     input::set_threads(config.threads, screen)?;
-    let reading = progress::spinner("reading", screen.quiet);
     let (mut corpus, split, split_name, mut warnings) = read(args, &config)?;
     let scheme = match &args.scheme {
         Some(name) => Scheme::parse(name)?,
@@ -39,12 +38,15 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     if let Some(error) = data::scheme::validate(&corpus, scheme).to_error(&corpus, scheme) {
         return Err(error.into());
     }
-    if !config.vectors.is_empty() {
-        reading.set_message(format!("reading {}", config.vectors));
-    }
+    let what = match config.vectors.is_empty() {
+        true => "counting words".to_owned(),
+        false => format!("reading {}", config.vectors),
+    };
+    let reading = progress::spinner(&what, screen.quiet);
     let (dataset, more) = Dataset::new(&corpus, split, &config, scheme, args.allow_new_labels)?;
     warnings.extend(more);
     reading.finish_and_clear();
+    warnings.extend(nothing_to_score(&dataset.split));
     warn(&warnings, screen);
     let check = check::before_training(&corpus, &dataset.split, scheme, screen);
     corpus.release_places();
@@ -52,11 +54,13 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     let provenance = Provenance::of(&corpus, &dataset, split_name);
     let mut trainer = Trainer::new(config, dataset)?;
     choose_device(&mut trainer, choice, screen)?;
+    let floors = results::floors(&trainer, &corpus, &trainer.dataset().split.dev);
     if !screen.quiet {
-        say(&header(&trainer, &corpus, scheme));
+        say(&header(&trainer, &corpus, scheme, floors.as_ref()));
     }
     progress::catch_interrupts();
-    let mut watch = Watch::new(trainer.config().epochs, trainer.history(), screen.quiet);
+    let all_o = floors.map(|floors| floors.all_o.token_accuracy);
+    let mut watch = Watch::new(trainer.config(), trainer.history(), all_o, screen);
     if folder.train(&mut trainer, &provenance, if_there, &mut watch)? == Ending::Interrupted {
         let command = format!("longhand train … -o {} --resume", output(args).display());
         say(&format!("interrupted; saved. Go on with: {command}"));
@@ -64,6 +68,15 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     }
     drop(watch);
     finish(&folder, trainer, corpus, check, screen)
+}
+
+/// W029 if there is neither a dev part nor a test part.
+fn nothing_to_score(split: &Split) -> Option<Warning> {
+    let none = split.dev.is_empty() && split.test.is_empty();
+    none.then(|| {
+        Warning::new("W029", "no dev and no test part: nothing is scored, the last epoch is kept")
+            .help("more data, other shares (--split 80,10,10), or --dev FILE")
+    })
 }
 
 /// Who trains, as `--device` has it.
@@ -178,36 +191,44 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-/// What is about to happen, in three lines.
-fn header(trainer: &Trainer, corpus: &Corpus, scheme: Scheme) -> String {
+/// What is about to happen, in a few lines.
+fn header(
+    trainer: &Trainer,
+    corpus: &Corpus,
+    scheme: Scheme,
+    floors: Option<&results::Floors>,
+) -> String {
     let (d, c) = (trainer.dataset(), trainer.config());
     let source = corpus.source_of(0);
     let name = file_name(Path::new(&source.path));
     let [train, dev, test] = [&d.split.train, &d.split.dev, &d.split.test].map(|p| p.len());
     let n = report::human::count;
-    let floor = results::floors(trainer, corpus, &d.split.dev).map_or(String::new(), |f| {
+    let floor = floors.map_or(String::new(), |f| {
         let f1 = 100.0 * f.most_frequent_tag.micro.f1;
         format!("\nfloors on dev: all-O F1 0.00, most frequent tag of each word F1 {f1:.2}")
     });
-    format!(
-        "{name} ({}, {}): {} train, {} dev, {} test sentences; {} words, {} tags\n\
-         {}: {}, {} weights, seed {}, {} threads{floor}",
-        source.encoding,
-        scheme.name(),
-        n(train),
-        n(dev),
-        n(test),
-        n(d.code.vocab.len()),
-        d.tags.len(),
-        c.preset,
-        std::iter::once(format!("embedding:{}", c.embedding))
-            .chain(c.encoder.iter().cloned())
-            .collect::<Vec<_>>()
-            .join(" → "),
-        n(nn::Params::count(trainer.tagger())),
-        c.seed,
-        rayon::current_num_threads(),
-    ) + &vectors_line(d, c)
+    let layers: Vec<String> = std::iter::once(format!("embedding:{}", c.embedding))
+        .chain(c.encoder.iter().cloned())
+        .collect();
+    let lines = [
+        format!(
+            "{name} ({}, {}): {}, {}",
+            source.encoding,
+            scheme.name(),
+            report::human::counted(d.code.vocab.len(), "word", "words"),
+            report::human::counted(d.tags.len(), "tag", "tags"),
+        ),
+        format!("{} train, {} dev, {} test sentences", n(train), n(dev), n(test)),
+        format!(
+            "{}: {}, {} weights, seed {}, {}",
+            c.preset,
+            layers.join(" → "),
+            n(nn::Params::count(trainer.tagger())),
+            c.seed,
+            report::human::counted(rayon::current_num_threads(), "thread", "threads"),
+        ),
+    ];
+    lines.join("\n") + &floor + &vectors_line(d, c)
 }
 
 /// What the pretrained vectors are and how much of the data they cover, on a line of its own.
@@ -237,8 +258,10 @@ fn finish(
 ) -> Result<(), Stop> {
     trainer.release();
     let model = Model::load(&folder.model())?;
+    let scoring = progress::spinner("scoring", screen.quiet);
     let Results { parts, predictions, test_conll } =
         results::part_results(&trainer, &model, &corpus);
+    scoring.finish_and_clear();
     let tables = tables(&parts, screen);
     let summary = results::summary(&trainer, &model, &parts);
     drop((trainer, corpus, model)); // the report has to do with the files

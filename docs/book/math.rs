@@ -47,7 +47,10 @@ fn replace(markdown: &str) -> String {
     for formula in formulas(markdown) {
         html += &markdown[end..formula.range.start];
         // A formula that cannot be read is shown as it stands; the book's test refuses it.
-        html += &mathml(formula.latex, formula.block).unwrap_or_else(|_| formula.latex.into());
+        let shown = mathml(formula.latex, formula.block).unwrap_or_else(|_| formula.latex.into());
+        // What is wider than the page scrolls by itself.
+        html +=
+            &if formula.block { format!("<div class=\"formula\">{shown}</div>\n") } else { shown };
         end = formula.range.end;
     }
     html + &markdown[end..]
@@ -109,6 +112,7 @@ pub fn mathml(latex: &str, block: bool) -> Result<String, String> {
     let mut html = String::new();
     let events = events.into_iter().map(Ok::<_, std::convert::Infallible>);
     push_mathml(&mut html, events, config).map_err(|e| e.to_string())?;
-    // A blank line would end the HTML block in Markdown.
-    Ok(html.replace('\n', " "))
+    // A sign of less is written as it is, which HTML takes for a tag; a blank line would end the HTML block in
+    // Markdown.
+    Ok(html.replace("<</", "&lt;</").replace('\n', " "))
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Repairs the tutorial one step at a time and measures each step: the table of chapter 12.
+"""Repairs the tutorial one step at a time and measures each step: the table of chapter 13.
 
     python3 docs/book/postmortem.py ner_dataset.csv.gz split-2020.txt
 

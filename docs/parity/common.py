@@ -1,6 +1,7 @@
 """What the scripts of this folder share: the example, decoding, and the comparison."""
 
 import json
+import re
 import sys
 
 import numpy as np
@@ -39,6 +40,27 @@ def add_letters(batch, sentences):
         for t, token in enumerate(tokens):
             word_of[t, b] = spelled.index(tuple(token["letters"]))
     batch.update(letters=letters, letter_counts=counts, word_of=word_of)
+
+
+def members(weights):
+    """The weights of each network that tags, under the names of one alone. A file holds those of the first as they
+    are, those of the others after `member.1.`, `member.2.` …; vectors that are not trained stand once for all."""
+    each = {}
+    for name, values in weights.items():
+        k, own = re.fullmatch(r"(?:member\.(\d+)\.)?(.+)", name).groups()
+        each.setdefault(int(k or 0), {})[own] = values
+    shared = {name: values for name, values in each[0].items() if name.startswith("vectors.")}
+    return [shared | each[k] for k in sorted(each)]
+
+
+def mean(values):
+    """What the networks say together: the mean of their scores, and of their CRFs' weights."""
+    return sum(values) / len(values)
+
+
+def mean_crf(crfs):
+    """The mean of CRFs given as name → array; nothing where there are none."""
+    return {name: mean([crf[name] for crf in crfs]) for name in crfs[0]}
 
 
 def potentials(example, transitions=None, start=None, end=None):

@@ -9,14 +9,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from common import arguments, compare, potentials, read_example
-
-path, example_path = arguments("MODEL.npz")
-example, batch, sentences = read_example(example_path)
-weights = dict(np.load(path))
+from common import arguments, compare, mean, mean_crf, members, potentials, read_example
 
 
-def table(name, ids):
+def table(weights, name, ids):
     values = weights[f"{name}/embeddings"]
     layer = layers.Embedding(*values.shape)
     layer.build()
@@ -24,7 +20,7 @@ def table(name, ids):
     return layer(ids)
 
 
-def affine(name, x):
+def affine(weights, name, x):
     values = [weights[key] for key in (f"{name}/kernel", f"{name}/bias") if key in weights]
     layer = layers.Dense(values[0].shape[1], use_bias=len(values) == 2)
     layer.build(x.shape)
@@ -32,7 +28,7 @@ def affine(name, x):
     return layer(x)
 
 
-def lstm(name, x, mask, sequences=True):
+def lstm(weights, name, x, mask, sequences=True):
     """An LSTM or a pair of them; Keras's gates i f c o are ours, its kernels ours transposed."""
     parts = ("kernel", "recurrent_kernel", "bias")
     both = f"{name}.forward/kernel" in weights
@@ -46,12 +42,12 @@ def lstm(name, x, mask, sequences=True):
     return layer(x, mask=mask)
 
 
-def chars(letters, counts):
+def chars(weights, letters, counts):
     """(words, letters) → (words, columns)."""
     inside = np.arange(letters.shape[1])[None, :] < counts[:, None]
-    e = table("chars.table", letters)
+    e = table(weights, "chars.table", letters)
     if "chars.lstm.forward/kernel" in weights:
-        return lstm("chars.lstm", e, inside, sequences=False)
+        return lstm(weights, "chars.lstm", e, inside, sequences=False)
     kernel, bias = weights["chars.conv/kernel"], weights["chars.conv/bias"]
     layer = layers.Conv1D(kernel.shape[2], 3, padding="same")
     layer.build(e.shape)
@@ -60,23 +56,34 @@ def chars(letters, counts):
     return ops.tanh(ops.max(z, axis=1))
 
 
+def scores(weights, batch, example):
+    """(B, T, K) of one network."""
+    words = batch["words"]
+    mask = np.arange(words.shape[1])[None, :] < batch["lengths"][:, None]
+    x = sum(table(weights, f"words.{name}", words[:, :, t]) for t, name in enumerate(example["tables"]))
+    if "vectors" in batch:
+        x = x + affine(weights, "projection", table(weights, "vectors.table", batch["vectors"]))
+    if "letters" in batch:
+        spelled = chars(weights, batch["letters"].T, batch["letter_counts"])
+        x = ops.concatenate([x, ops.take(spelled, batch["word_of"], axis=0)], axis=2)
+    depth = len({k.split("/")[0].split(".")[1] for k in weights if k.startswith("encoder.")})
+    for l in range(depth):
+        y = lstm(weights, f"encoder.{l}", x, mask)
+        x = x + y if example["residual"] and l > 0 and x.shape == y.shape else y
+    s = affine(weights, "dense", x)
+    if "wide" in batch:
+        s = s + ops.sum(table(weights, "wide.table", batch["wide"]), axis=2)
+    return ops.convert_to_numpy(s)
+
+
+path, example_path = arguments("MODEL.npz")
+example, batch, sentences = read_example(example_path)
 # Keras has the batch first.
-batch_first = {k: v.swapaxes(0, 1) for k, v in batch.items() if v.ndim > 1 and k != "letters"}
-words = batch_first["words"]
-mask = np.arange(words.shape[1])[None, :] < batch["lengths"][:, None]
-x = sum(table(f"words.{name}", words[:, :, t]) for t, name in enumerate(example["tables"]))
-if "vectors" in batch_first:
-    x = x + affine("projection", table("vectors.table", batch_first["vectors"]))
-if "letters" in batch:
-    spelled = chars(batch["letters"].T, batch["letter_counts"])
-    x = ops.concatenate([x, ops.take(spelled, batch_first["word_of"], axis=0)], axis=2)
-depth = len({k.split("/")[0].split(".")[1] for k in weights if k.startswith("encoder.")})
-for l in range(depth):
-    y = lstm(f"encoder.{l}", x, mask)
-    x = x + y if example["residual"] and l > 0 and x.shape == y.shape else y
-scores = affine("dense", x)
-if "wide" in batch_first:
-    scores = scores + ops.sum(table("wide.table", batch_first["wide"]), axis=2)
-crf = {k[4:]: v for k, v in weights.items() if k.startswith("crf/")}
+batch = {k: v.swapaxes(0, 1) if v.ndim > 1 and k != "letters" else v for k, v in batch.items()}
+weights = dict(np.load(path))
+del weights["longhand"]
+networks = members(weights)
+crfs = [{k[4:]: v for k, v in own.items() if k.startswith("crf/")} for own in networks]
+emissions = mean([scores(own, batch, example) for own in networks]).swapaxes(0, 1)
 print(f"keras {keras.__version__}:", end=" ")
-compare(example, sentences, ops.convert_to_numpy(scores).swapaxes(0, 1), potentials(example, **crf))
+compare(example, sentences, emissions, potentials(example, **mean_crf(crfs)))

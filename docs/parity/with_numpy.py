@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from common import arguments, compare, potentials, read_example
+from common import arguments, compare, mean, mean_crf, members, potentials, read_example
 
 
 def sigmoid(a):
@@ -69,11 +69,13 @@ def load(path):
 
 
 path, example_path = arguments("MODEL.npz")
-tensors = load(path)
+networks = members(load(path))
 example, batch, sentences = read_example(example_path)
 steps = batch["lengths"].max()
 emissions = np.zeros((steps, len(sentences), len(example["tags"])), np.float32)
 for b, tokens in enumerate(sentences):
-    emissions[: len(tokens), b] = scores(tensors, example["tables"], example["residual"], tokens)
-weights = {k[4:]: v for k, v in tensors.items() if k.startswith("crf.")}
-compare(example, sentences, emissions, potentials(example, **weights))
+    each = [scores(tensors, example["tables"], example["residual"], tokens) for tensors in networks]
+    emissions[: len(tokens), b] = mean(each)
+crfs = [{k[4:]: v for k, v in tensors.items() if k.startswith("crf.")} for tensors in networks]
+print(f"numpy {np.__version__}:", end=" ")
+compare(example, sentences, emissions, potentials(example, **mean_crf(crfs)))

@@ -5,7 +5,7 @@ from safetensors import safe_open
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from common import arguments, compare, potentials, read_example
+from common import arguments, compare, mean, mean_crf, members, potentials, read_example
 
 
 def table(weights, name):
@@ -88,9 +88,12 @@ path, example_path = arguments("MODEL.safetensors")
 example, batch, sentences = read_example(example_path)
 with safe_open(path, "pt") as file:
     weights = {name: file.get_tensor(name) for name in file.keys()}
-tagger = Tagger(weights, example["tables"], example["residual"])
-tagger.load_state_dict(weights)  # strict: every name and shape must be there, and no other
-with torch.no_grad():
-    emissions = tagger(**{name: torch.from_numpy(array) for name, array in batch.items()})
-crf = {name: w.numpy() for name, w in tagger.crf.state_dict().items()} if hasattr(tagger, "crf") else {}
-compare(example, sentences, emissions.numpy(), potentials(example, **crf))
+each, crfs = [], []
+for own in members(weights):
+    tagger = Tagger(own, example["tables"], example["residual"])
+    tagger.load_state_dict(own)  # strict: every name and shape must be there, and no other
+    with torch.no_grad():
+        each.append(tagger(**{name: torch.from_numpy(array) for name, array in batch.items()}).numpy())
+    crfs.append({name: w.numpy() for name, w in tagger.crf.state_dict().items()} if hasattr(tagger, "crf") else {})
+print(f"torch {torch.__version__}:", end=" ")
+compare(example, sentences, mean(each), potentials(example, **mean_crf(crfs)))

@@ -10,7 +10,7 @@ use data::scheme::{self, Change};
 use data::{Corpus, Error, Scheme, Split, Warning};
 
 use crate::args::{CheckArgs, Deny};
-use crate::{Screen, Stop, input, output, paint_first_word};
+use crate::{Screen, Stop, input, output, tell};
 
 /// Examines data and shows what was found.
 pub fn run(args: &CheckArgs, screen: Screen) -> Result<(), Stop> {
@@ -18,6 +18,9 @@ pub fn run(args: &CheckArgs, screen: Screen) -> Result<(), Stop> {
     if args.fix.is_some() && (args.data.len() != 1 || args.dev.is_some() || args.test.is_some()) {
         let error = Error::new("E048", "--fix mends one file, and needs its name");
         return Err(error.help("longhand check DATA --fix OUT").into());
+    }
+    if let (Some(from), Some(to)) = (args.data.first(), &args.fix) {
+        output::refuse_source(from, to)?;
     }
     let (mut corpus, parts, warnings) = read(args)?;
     let report = doctor::examine(&corpus, &parts, scheme, &warnings);
@@ -115,7 +118,7 @@ pub fn before_training(
     let report = doctor::examine(corpus, &parts(split), Some(scheme), &[]);
     let warnings = report.findings.iter().filter(|finding| finding.severity == Severity::Warn);
     for finding in warnings.filter(|_| !screen.quiet) {
-        eprintln!("{}", paint_first_word(&finding.to_string(), screen));
+        tell(&finding.to_string(), screen);
     }
     json(&report, None)
 }

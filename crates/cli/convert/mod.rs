@@ -21,6 +21,7 @@ pub fn run(args: &ConvertArgs, screen: Screen) -> std::result::Result<(), Stop> 
         None if to_stdout => return Err(no_format(&args.output).into()),
         None => by_ending(&args.output)?,
     };
+    output::refuse_source(&args.input, &args.output)?;
     let wanted = args.scheme.as_deref().map(Scheme::parse).transpose()?;
     let (mut corpus, warnings) = read(args)?;
     warn(&warnings, screen);

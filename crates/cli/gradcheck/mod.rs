@@ -16,7 +16,7 @@ use nn::gradcheck::{Check, gradcheck_at, gradcheck_input};
 use nn::sum_embedding::SumEmbedding;
 use nn::tagger::{Head, Input, Tagger};
 use tensor::random::{Purpose, Stream};
-use train::{Config, Dataset, Model};
+use train::{Config, Dataset};
 
 use crate::args::GradcheckArgs;
 use crate::{Screen, Stop, input};
@@ -89,7 +89,7 @@ fn network(args: &GradcheckArgs) -> Result<(Tagger<f64>, Reader, String)> {
     let (corpus, split) = input::embedded()?;
     let seed = args.seed;
     if let Some(path) = &args.model {
-        let model = Model::load(path)?;
+        let model = input::model(path)?;
         let tagger = in_f64(&model.tagger);
         let (spec, code, locked) = (tagger.spec.clone(), model.code, model.config.locked);
         let read = move |number, lengths: &[usize]| {

@@ -45,7 +45,7 @@ fn conclusion(outcome: &Outcome) -> String {
     let all: usize = checks.iter().map(size).sum();
     let mut text = format!(
         "\n{}, seed {}: {} comparisons in {:.1} s, of {} elements.\nThe worst of each tensor is shown; \
-         its error is relative to the tensor's largest gradient.\n",
+         its error is relative to the largest\ngradient of the tensor.\n",
         outcome.of,
         outcome.seed,
         count(compared),

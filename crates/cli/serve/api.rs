@@ -5,22 +5,27 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, FromRequest, State};
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, FromRequest, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use report::jsonl::{self, Offsets};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
+use train::tagging::Ready;
 
 use super::metrics::Metrics;
 use super::queue::{Answer, Full, Queue};
+use crate::explain;
 
 /// What all handlers share.
 pub struct Service {
     pub queue: Queue,
+    /// The model, to be explained; one text at a time.
+    pub ready: Arc<Ready>,
+    pub explaining: Semaphore,
     pub metrics: Arc<Metrics>,
     /// Answer of `/health`.
     pub health: String,
@@ -35,6 +40,7 @@ pub fn router(service: Arc<Service>, max_body: usize) -> Router {
     Router::new()
         .route("/", get(page))
         .route("/tag", post(tag))
+        .route("/explain", get(explain))
         .route("/health", get(health))
         .route("/metrics", get(metrics))
         .layer(DefaultBodyLimit::max(max_body))
@@ -43,16 +49,52 @@ pub fn router(service: Arc<Service>, max_body: usize) -> Router {
 
 /// The page needs nothing but itself and `/tag`.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
-                      connect-src 'self'; base-uri 'none'; form-action 'none'";
+                      connect-src 'self'; img-src data:; base-uri 'none'; form-action 'self'";
 
 async fn page(State(service): State<Arc<Service>>) -> Response {
     service.metrics.request("/", 200);
+    html(service.page.clone())
+}
+
+fn html(page: String) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
-    (headers, service.page.clone()).into_response()
+    (headers, page).into_response()
+}
+
+/// What `/explain` asks for.
+#[derive(Deserialize)]
+struct Asked {
+    text: String,
+}
+
+/// How the tags of a text came about, as `longhand explain` shows it.
+async fn explain(
+    State(service): State<Arc<Service>>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Response {
+    let work = async {
+        let Query(Asked { text }) =
+            asked.map_err(|e| Failure(StatusCode::BAD_REQUEST, format!("no ?text=…: {e}")))?;
+        let _turn = service.explaining.acquire().await;
+        let ready = service.ready.clone();
+        let made = tokio::task::spawn_blocking(move || {
+            explain::explanation(ready.model(), &text).map(|all| explain::page(&all))
+        });
+        let failed = |_| Failure(StatusCode::INTERNAL_SERVER_ERROR, "explaining failed".into());
+        let refused = |e: data::Error| Failure(StatusCode::BAD_REQUEST, e.message);
+        made.await.map_err(failed)?.map_err(refused)
+    };
+    let response = match tokio::time::timeout(service.timeout, work).await {
+        Ok(Ok(page)) => html(page),
+        Ok(Err(failure)) => failure.into_response(),
+        Err(_) => Failure(StatusCode::REQUEST_TIMEOUT, "it took too long".into()).into_response(),
+    };
+    service.metrics.request("/explain", response.status().as_u16());
+    response
 }
 
 async fn health(State(service): State<Arc<Service>>) -> Response {

@@ -10,16 +10,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use data::{Error, Warning};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use serde_json::json;
 use tokio::net::TcpListener;
-use train::Model;
+use tokio::sync::Semaphore;
 use train::tagging::Ready;
 
 use crate::args::ServeArgs;
-use crate::{Screen, Stop, input, say, warn};
+use crate::{Screen, Stop, device, input, say, warn};
 use api::Service;
 use metrics::Metrics;
 use queue::Queue;
+
+/// How long a client may take for the head of a request, at most.
+const HEAD: Duration = Duration::from_secs(15);
+
+/// The button that opens how the tags came about.
+const EXPLAIN: &str = r#"<button id="explain" class="other" formaction="explain" formtarget="_blank">Explain</button>"#;
 
 /// How long requests that run when the service is stopped may go on.
 const GRACE: Duration = Duration::from_secs(10);
@@ -27,12 +37,15 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Serves until Ctrl-C or a TERM signal.
 pub fn run(args: &ServeArgs, screen: Screen) -> Result<(), Stop> {
     input::set_threads(args.threads, screen)?;
-    let ready = Arc::new(Ready::new(Model::load(&args.model)?));
+    let choice = args.device.parse()?;
+    let ready = Arc::new(device::ready(input::model(&args.model)?, choice, screen)?);
     let metrics = Arc::new(Metrics::default());
     let service = Arc::new(Service {
         health: health(args, &ready),
         page: page(&ready),
-        queue: Queue::start(ready, metrics.clone()),
+        queue: Queue::start(ready.clone(), metrics.clone()),
+        ready,
+        explaining: Semaphore::new(1),
         metrics,
         timeout: Duration::from_secs(args.timeout),
     });
@@ -51,24 +64,38 @@ pub fn run(args: &ServeArgs, screen: Screen) -> Result<(), Stop> {
         if !screen.quiet {
             say("serving; Ctrl-C stops");
         }
-        serve(listener, app).await
+        serve(listener, app, HEAD.min(Duration::from_secs(args.timeout))).await
     })
 }
 
-async fn serve(listener: TcpListener, app: axum::Router) -> Result<(), Stop> {
-    let (stop, mut stopped) = tokio::sync::watch::channel(());
-    let asked = async move {
-        stop_signal().await;
-        drop(stop);
-    };
-    let late = async move {
-        let _ = stopped.changed().await; // an error: the sender is gone
-        tokio::time::sleep(GRACE).await;
-    };
-    tokio::select! {
-        done = axum::serve(listener, app).with_graceful_shutdown(asked) => Ok(done?),
-        () = late => Ok(()),
+async fn serve(listener: TcpListener, app: axum::Router, head: Duration) -> Result<(), Stop> {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(head);
+    let open = GracefulShutdown::new();
+    let mut stop = std::pin::pin!(stop_signal());
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                // A client that is gone already, or too many open files: some will be closed.
+                Err(_) => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            () = &mut stop => break,
+        };
+        let service = TowerToHyperService::new(app.clone());
+        let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
+        // What goes wrong with a connection is its client's to see.
+        tokio::spawn(async move { drop(connection.await) });
     }
+    drop(listener);
+    tokio::select! {
+        () = open.shutdown() => {}
+        () = tokio::time::sleep(GRACE) => {}
+    }
+    Ok(())
 }
 
 /// Waits for Ctrl-C or, on Unix, TERM.
@@ -96,7 +123,12 @@ async fn stop_signal() {
 
 async fn bind(listen: &str) -> data::Result<TcpListener> {
     let fail = |what: String, help: &str| Error::new("E071", what).help(help);
-    let address: SocketAddr = listen.parse().map_err(|_| {
+    // A port alone is one of this machine, and so is its name.
+    let address = match listen.strip_prefix("localhost:").unwrap_or(listen) {
+        port if port.parse::<u16>().is_ok() => format!("127.0.0.1:{port}"),
+        _ => listen.to_owned(),
+    };
+    let address: SocketAddr = address.parse().map_err(|_| {
         let help = "such as 127.0.0.1:8080; port 0 takes a free one";
         fail(format!("`{listen}` is no address"), help)
     })?;
@@ -135,4 +167,5 @@ fn page(ready: &Ready) -> String {
     include_str!("page.html")
         .replace("/*STYLE*/", &report::html::style())
         .replace("/*COLOURS*/", &colours)
+        .replace("<!--EXPLAIN-->", EXPLAIN)
 }

@@ -46,6 +46,7 @@ impl Queue {
     pub fn start(ready: Arc<Ready>, metrics: Arc<Metrics>) -> Self {
         let (to, mut from) = mpsc::channel::<Job>(WAITING);
         std::thread::spawn(move || {
+            let mut told = false;
             while let Some(first) = from.blocking_recv() {
                 let mut bytes = first.text.len();
                 let mut batch = vec![first];
@@ -57,6 +58,10 @@ impl Queue {
                 }
                 metrics.batch(batch.len());
                 tag(&ready, batch, &metrics);
+                if let (false, Some(e)) = (told, ready.failure()) {
+                    crate::say(&format!("tagging on the CPU from now on: {}", e.message));
+                    told = true;
+                }
             }
         });
         Self(to)
@@ -81,7 +86,7 @@ fn tag(ready: &Ready, batch: Vec<Job>, metrics: &Metrics) {
     let sentences: Vec<Vec<&str>> = documents.iter().flat_map(Document::words).collect();
     let tagged = match sentences.len() {
         0..FEW => ready.tag(&sentences, true),
-        _ => ready.model().tag_entities(&sentences, true),
+        _ => ready.tag_all(&sentences, true),
     };
     let mut tagged = tagged.as_slice();
     let mut found = Vec::new();

@@ -10,7 +10,7 @@ use super::job::Job;
 use super::{Whole, page, read_file, write_text};
 use crate::args::{InputKind, OutputKind, TagArgs};
 use crate::convert::brat;
-use crate::{Screen, Stop};
+use crate::{Screen, Stop, progress};
 
 /// Files that are read and tagged side by side.
 const AT_ONCE: usize = 64;
@@ -22,18 +22,43 @@ pub fn run(job: &Job, args: &TagArgs, screen: Screen) -> Result<()> {
             .help("name it: -o OUT"));
     };
     let files = files(&args.files, output)?;
+    look_at(job, args, &files);
+    let bar = progress::steps("tagging", files.len(), "files", screen.quiet);
     for files in files.chunks(AT_ONCE) {
         let done: Vec<Result<()>> = files
             .par_iter()
-            .map(|(from, to)| one(job, args, screen, from, &output.join(to)))
+            .map(|(from, to)| {
+                one(job, args, screen, from, &output.join(to))?;
+                bar.inc(1);
+                Ok(())
+            })
             .collect();
         done.into_iter().collect::<Result<()>>()?;
     }
+    bar.finish_and_clear();
     if !screen.quiet {
         let n = report::human::counted(files.len(), "file", "files");
         crate::say(&format!("{n} tagged into {}", output.display()));
     }
     Ok(())
+}
+
+/// Looks at the first files, in order, before they are tagged side by side.
+fn look_at(job: &Job, args: &TagArgs, files: &[(PathBuf, PathBuf)]) {
+    let kind = args.input.unwrap_or(InputKind::Text);
+    for (from, _) in files.iter().take(AT_ONCE) {
+        if job.doubt.is_settled() {
+            return;
+        }
+        // What is wrong with a file is said when it is tagged.
+        let Ok((text, ..)) = data::read_text(from, data::Encoding::Auto) else { continue };
+        let name = from.to_string_lossy();
+        if kind == InputKind::Text {
+            job.doubt.look_for_rows(&text, &name);
+        }
+        job.look_at_lines(kind, &[(1, &text)], &name);
+    }
+    job.doubt.end(job.ready.model());
 }
 
 fn one(job: &Job, args: &TagArgs, screen: Screen, from: &Path, to: &Path) -> Result<()> {
@@ -49,14 +74,14 @@ fn one(job: &Job, args: &TagArgs, screen: Screen, from: &Path, to: &Path) -> Res
     }
     let mut bytes = Vec::new();
     match job.output {
-        OutputKind::Html | OutputKind::Brat => {
+        OutputKind::Html | OutputKind::Svg | OutputKind::Brat => {
             let mut whole = Whole::default();
             let documents = Job::documents(kind, &text, &name, 1)?;
             job.tag(documents).into_iter().for_each(|done| whole.push(done));
             if job.output == OutputKind::Brat {
                 return brat::write_document(&whole.text, &whole.entities, &to);
             }
-            bytes = page(&args.model, &whole).into_bytes();
+            bytes = page(job, &args.model, &whole).into_bytes();
         }
         _ => write_text(job, kind, &name, &text, &mut bytes).map_err(|stop| match stop {
             Stop::Error(error) => error,
@@ -74,6 +99,7 @@ fn output_name(path: &Path, output: OutputKind) -> PathBuf {
         OutputKind::Conll => ".conll",
         OutputKind::Brat => ".ann",
         OutputKind::Html => ".html",
+        OutputKind::Svg => ".svg",
     };
     let mut name = path.as_os_str().to_owned();
     name.push(ending);

@@ -11,6 +11,7 @@ use report::jsonl::Offsets;
 use serde_json::value::RawValue;
 use train::tagging::{Ready, Tagged};
 
+use super::doubt::Doubt;
 use crate::args::{InputKind, OutputKind};
 
 /// What is done with every piece.
@@ -24,6 +25,8 @@ pub struct Job {
     pub shown: bool,
     pub likely: bool,
     pub color: bool,
+    /// Whether the text is one for this model.
+    pub doubt: Doubt,
 }
 
 /// A text with what was found in it.
@@ -78,6 +81,19 @@ impl Job {
         self.done(documents, tagged)
     }
 
+    /// Looks at lines that are about to be tagged, as long as that is worth while.
+    pub fn look_at_lines(&self, kind: InputKind, pieces: &[(u64, &str)], name: &str) {
+        for (line, piece) in pieces {
+            if self.doubt.is_settled() {
+                return;
+            }
+            // What is wrong with a piece is said when it is tagged.
+            let documents = Self::documents(kind, piece, name, *line).unwrap_or_default();
+            let words = documents.iter().flat_map(|(document, _)| document.words()).flatten();
+            self.doubt.look_at(self.ready.model(), words);
+        }
+    }
+
     /// Tags documents on all cores: for one long text. A short one is done before they would have begun.
     pub fn tag_on_all_cores<'a>(&self, documents: Vec<Unread<'a>>) -> Vec<Done<'a>> {
         if documents.iter().map(|(document, _)| document.tokens.len()).sum::<usize>() < SHORT {
@@ -85,7 +101,8 @@ impl Job {
         }
         let sentences: Vec<Vec<&str>> =
             documents.iter().flat_map(|(document, _)| document.words()).collect();
-        let tagged = self.ready.model().tag_entities(&sentences, self.likely);
+        self.doubt.look_at(self.ready.model(), sentences.iter().flatten().copied());
+        let tagged = self.ready.tag_all(&sentences, self.likely);
         self.done(documents, tagged)
     }
 
@@ -104,8 +121,9 @@ impl Job {
         documents.into_iter().map(done).collect()
     }
 
-    /// Adds a document to the output, in one of the layouts that are written document by document.
-    pub fn write(&self, done: &Done<'_>, out: &mut Vec<u8>) {
+    /// Adds a document to the output, in one of the layouts that are written document by document; `whole`
+    /// unless there is more of it to come.
+    pub fn write(&self, done: &Done<'_>, whole: bool, out: &mut Vec<u8>) {
         let (document, entities) = (&done.document, &done.entities);
         let text = &document.text;
         match self.output {
@@ -121,9 +139,11 @@ impl Job {
                 out.extend_from_slice(document.spacy(entities).as_bytes());
             }
             OutputKind::Conll => return self.write_conll(done, out),
-            OutputKind::Html | OutputKind::Brat => unreachable!("written whole"),
+            OutputKind::Html | OutputKind::Svg | OutputKind::Brat => {
+                unreachable!("written whole")
+            }
         }
-        if out.last() != Some(&b'\n') {
+        if whole && out.last() != Some(&b'\n') {
             out.push(b'\n');
         }
     }

@@ -1,5 +1,6 @@
 //! `longhand tag`: text in, entities out.
 
+mod doubt;
 mod folders;
 mod job;
 mod stream;
@@ -10,40 +11,48 @@ use std::path::Path;
 use data::{Error, Result};
 use report::Entity;
 use report::jsonl::Offsets;
-use train::Model;
+use train::device::Choice;
 use train::files::Pending;
-use train::tagging::Ready;
 
 use crate::args::{InputKind, OffsetsArg, OutputKind, TagArgs};
 use crate::convert::brat;
-use crate::{Screen, Stop, input, warn};
+use crate::{Screen, Stop, device, input, progress, warn};
+use doubt::Doubt;
 use job::{Done, Job};
+use stream::Source;
 
 /// Tags everything named by the arguments, in order.
 pub fn run(args: &TagArgs, screen: Screen) -> std::result::Result<(), Stop> {
     check(args)?;
     input::set_threads(args.threads, screen)?;
-    let job = job(args, screen)?;
+    let choice = args.device.parse()?;
+    let job = job(args, choice, screen)?;
+    let checked = |job: &Job| device::check(&job.ready, choice, screen);
     if args.files.iter().any(|path| path.is_dir()) {
-        return Ok(folders::run(&job, args, screen)?);
+        folders::run(&job, args, screen)?;
+        return Ok(checked(&job)?);
     }
     match &args.output {
         Some(path) if job.output == OutputKind::Brat => {
             let whole = whole(&job, args, screen)?;
+            checked(&job)?;
             brat::write_document(&whole.text, &whole.entities, path)?;
         }
         Some(path) => {
             let mut file = Pending::new(path)?;
             remove_on_interrupt(&file);
             write(&job, args, screen, &mut file)?;
+            checked(&job)?;
             file.commit()?;
         }
         None => {
             let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
             write(&job, args, screen, &mut out)?;
             out.flush()?;
+            checked(&job)?;
         }
     }
+    job.doubt.end(job.ready.model());
     Ok(())
 }
 
@@ -63,14 +72,14 @@ fn check(args: &TagArgs) -> Result<()> {
     Ok(())
 }
 
-fn job(args: &TagArgs, screen: Screen) -> Result<Job> {
+fn job(args: &TagArgs, choice: Choice, screen: Screen) -> Result<Job> {
     let shown = match args.out {
-        OutputKind::Text => args.scores,
+        OutputKind::Text | OutputKind::Svg => args.scores,
         OutputKind::Jsonl | OutputKind::Html => true,
         OutputKind::Conll | OutputKind::Brat | OutputKind::Spacy => false,
     };
     Ok(Job {
-        ready: Ready::new(Model::map(&args.model)?),
+        ready: device::ready(input::mapped_model(&args.model)?, choice, screen)?,
         output: args.out,
         offsets: match args.offsets {
             OffsetsArg::Chars => Offsets::Chars,
@@ -81,6 +90,7 @@ fn job(args: &TagArgs, screen: Screen) -> Result<Job> {
         shown,
         likely: shown || args.min_score > 0.0,
         color: screen.color && args.output.is_none(),
+        doubt: Doubt::new(screen),
     })
 }
 
@@ -122,24 +132,45 @@ fn write(
     screen: Screen,
     out: &mut dyn Write,
 ) -> std::result::Result<(), Stop> {
-    if job.output == OutputKind::Html {
+    if matches!(job.output, OutputKind::Html | OutputKind::Svg) {
         let whole = whole(job, args, screen)?;
-        out.write_all(page(&args.model, &whole).as_bytes())?;
+        out.write_all(page(job, &args.model, &whole).as_bytes())?;
         return Ok(());
     }
     for input in inputs(args) {
         let kind = kind(&input, args);
         if matches!(input, Input::Stdin) {
             tell_what_is_waited_for(screen);
-            if matches!(kind, InputKind::Lines | InputKind::Jsonl) {
-                stream::run(job, kind, out)?;
-                continue;
+        }
+        if stream::suits(kind, job.output) {
+            match &input {
+                Input::Stdin => {
+                    let bar = progress::bytes_so_far(shows_progress(args), screen.quiet);
+                    let source = Source { from: io::stdin(), name: "<stdin>".into(), bar };
+                    stream::run(job, kind, source, out)?;
+                    continue;
+                }
+                Input::File(path) => {
+                    if let Some(from) = stream::plain(path) {
+                        let length = from.metadata().map_or(0, |meta| meta.len());
+                        let bar = progress::bytes(length, shows_progress(args), screen.quiet);
+                        let name = path.to_string_lossy().into_owned();
+                        stream::run(job, kind, Source { from, name, bar }, out)?;
+                        continue;
+                    }
+                }
+                Input::Typed(_) => {}
             }
         }
         let (name, text) = text(&input, screen)?;
         write_text(job, kind, &name, &text, out)?;
     }
     Ok(())
+}
+
+/// A bar would run through results on the screen, or on that of a pager behind a pipe.
+fn shows_progress(args: &TagArgs) -> bool {
+    args.output.is_some() || progress::stdout_is_file()
 }
 
 /// Writes what is found in one text.
@@ -153,9 +184,12 @@ fn write_text(
     if matches!(kind, InputKind::Lines | InputKind::Jsonl) {
         return stream::lines(job, kind, text, name, 1, out);
     }
+    if kind == InputKind::Text {
+        job.doubt.look_for_rows(text, name);
+    }
     let mut bytes = Vec::new();
     for done in &job.tag_on_all_cores(Job::documents(kind, text, name, 1)?) {
-        job.write(done, &mut bytes);
+        job.write(done, true, &mut bytes);
     }
     Ok(out.write_all(&bytes)?)
 }
@@ -176,6 +210,9 @@ fn whole(job: &Job, args: &TagArgs, screen: Screen) -> Result<Whole> {
         let (name, text) = text(&input, screen)?;
         // Here lines are one text: all of it ends up on one page.
         let kind = args.input.unwrap_or(InputKind::Text);
+        if kind == InputKind::Text {
+            job.doubt.look_for_rows(&text, &name);
+        }
         let documents = Job::documents(kind, &text, &name, 1)?;
         job.tag_on_all_cores(documents).into_iter().for_each(|done| whole.push(done));
     }
@@ -209,7 +246,10 @@ impl Whole {
     }
 }
 
-fn page(model: &Path, whole: &Whole) -> String {
+fn page(job: &Job, model: &Path, whole: &Whole) -> String {
+    if job.output == OutputKind::Svg {
+        return report::svg::picture(&whole.text, &whole.entities);
+    }
     let title = model.file_name().unwrap_or_default().to_string_lossy();
     report::html::page(&format!("Entities found by {title}"), &whole.text, &whole.entities)
 }

@@ -1,6 +1,8 @@
 // Every kernel, as one module.
 #include "embedding.cu"
+#include "chars.cu"
 #include "dropout.cu"
+#include "add.cu"
 #include "product.cu"
 #include "lstm.cu"
 #include "lstm_step.cu"

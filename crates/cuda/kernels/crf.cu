@@ -2,6 +2,7 @@
 //
 //   T tokens, K tags, s scores, A transitions, b start, e end, y the right tags, w the weight of the loss
 //
+//   (1)  A, b, e = weights, or minus infinity for what is forbidden
 //   (2)  v_1(j) = b_j + s_1j      v_t(j) = s_tj + log sum_i exp(alpha_{t-1}(i) + A_ij)
 //        l_t = log sum_j exp v_t(j)      alpha_t = v_t - l_t
 //   (3)  l_{T+1} = log sum_j exp(alpha_T(j) + e_j)      log Z = sum of l
@@ -13,12 +14,26 @@
 //   (1') ds, dA, db, de = w (what the model expects - what is there)
 //
 // All are logarithms, scaled at every step so that exp alpha adds up to 1: no score is too large, and f32 is
-// enough. What the rules forbid is minus infinity and gets no gradient. A block takes a sentence, thread j tag j.
-// The transitions' gradients are left a row a sentence, to be added from the first to the last.
+// enough. What the rules forbid is minus infinity and gets no gradient. A block takes a sentence; thread j takes
+// tag j, and j + the number of threads, and so on. The transitions' gradients are left a row a sentence, to be
+// added from the first to the last. A and its gradient lie in shared memory (crf_loss) or, with more tags than have
+// room there, where they are (crf_loss_wide).
 #include "device.h"
 
-struct CrfLoss {
+struct Potentials {
     const float* weights;    // A (K, K), b (K), e (K)
+    const float* forbidden;  // the same: 0, or minus infinity
+    float* sum;
+    uint64_t n;
+};
+
+KERNEL(potentials, Potentials, 256) {
+    uint64_t e = element();
+    if (e < p.n) p.sum[e] = p.weights[e] + p.forbidden[e];  // (1)
+}
+
+struct CrfLoss {
+    const float* potentials; // A (K, K), b (K), e (K)
     const float* forbidden;  // the same: 0, or minus infinity
     const float* scores;     // (N, K)
     const uint32_t* tags;    // (N)
@@ -45,38 +60,40 @@ INLINE float log_sum_exp(const float* x, const float* y, uint32_t stride, uint32
     return top + logf(sum);
 }
 
-KERNEL(crf_loss, CrfLoss, 128) {
-    const uint32_t K = p.n_tags, j = threadIdx.x, r = blockIdx.x, length = p.lengths[r];
-    SHARED(float, a);                 // (K, K)
-    float* pairs = a + K * K;         // (K, K) expected less right pairs; column j is thread j's
-    float* edge = pairs + K * K;      // (2, K) b, e
+template <bool IN_SHARED>
+INLINE void crf_loss_of(const CrfLoss& p) {
+    const uint32_t K = p.n_tags, first = threadIdx.x, threads = blockDim.x, r = blockIdx.x, length = p.lengths[r];
+    float* part = p.parts + (uint64_t)r * (K * K + 2 * K);
+    SHARED(float, edge);              // (2, K) b, e
     float* zeros = edge + 2 * K;      // (K)
     float* x_both = zeros + K;        // (2, K) alpha on the way there, b_t on the way back
-    for (uint32_t e = j; e < K * K; e += blockDim.x) {
-        a[e] = p.weights[e] + p.forbidden[e];
-        pairs[e] = 0.0f;
-    }
-    for (uint32_t e = j; e < 2 * K; e += blockDim.x) edge[e] = p.weights[K * K + e] + p.forbidden[K * K + e];
-    for (uint32_t e = j; e < K; e += blockDim.x) zeros[e] = 0.0f;
+    float* beta = x_both + 2 * K;     // (K) beta_t(j) is its thread's
+    float* a_shared = beta + K;       // (K, K)
+    const float* a = IN_SHARED ? a_shared : p.potentials;
+    float* pairs = IN_SHARED ? a_shared + K * K : part;  // (K, K) expected less right pairs; column j is its thread's
+    for (uint32_t j = first; j < K; j += threads)
+        for (uint32_t i = 0; i < K; i++) {
+            if (IN_SHARED) a_shared[i * K + j] = p.potentials[i * K + j];
+            pairs[i * K + j] = 0.0f;
+        }
+    for (uint32_t e = first; e < 2 * K; e += threads) edge[e] = p.potentials[K * K + e];
+    for (uint32_t e = first; e < K; e += threads) zeros[e] = 0.0f;
     __syncthreads();
 
-    const bool mine = j < K;
     double loss = 0.0;
     float l = 0.0f;
     for (uint32_t t = 0; t < length; t++) {
         float* x = x_both + (t & 1) * K;
         const float* x_prev = x_both + ((t + 1) & 1) * K;
         uint64_t row = p.starts[t] + r;
-        float v = 0.0f;
-        if (mine) {
+        for (uint32_t j = first; j < K; j += threads) {
             float from = t ? log_sum_exp(x_prev, a + j, K, K) - l : edge[j];
-            v = p.scores[row * K + j] + from;  // (2)
-            x[j] = v;
+            x[j] = p.scores[row * K + j] + from;  // (2)
         }
         __syncthreads();
         l = log_sum_exp(x, zeros, 1, K);
-        if (mine) p.alpha[row * K + j] = v - l;
-        if (j == 0) {
+        for (uint32_t j = first; j < K; j += threads) p.alpha[row * K + j] = x[j] - l;
+        if (first == 0) {
             uint32_t y = p.tags[row];
             float potential = t ? a[p.tags[p.starts[t - 1] + r] * K + y] : edge[y];
             p.log_sums[row] = l;
@@ -86,29 +103,35 @@ KERNEL(crf_loss, CrfLoss, 128) {
     const uint64_t last = p.starts[length - 1] + r;
     const float* x_last = x_both + ((length - 1) & 1) * K;
     const float l_end = log_sum_exp(x_last, edge + K, 1, K) - l;  // (3)
-    if (j == 0) p.losses[r] = loss + l_end - edge[K + p.tags[last]];
+    if (first == 0) p.losses[r] = loss + l_end - edge[K + p.tags[last]];
 
-    float* part = p.parts + (uint64_t)r * (K * K + 2 * K);
-    float beta = mine ? edge[K + j] - l_end : 0.0f;  // (3')
+    for (uint32_t j = first; j < K; j += threads) beta[j] = edge[K + j] - l_end;  // (3')
     __syncthreads();  // x is free, alpha and l are there for all
     for (uint32_t t = length; t-- > 0;) {
         uint64_t row = p.starts[t] + r;
         float* b = x_both + (t & 1) * K;
-        if (mine) {
-            float excess = expf(p.alpha[row * K + j] + beta) - (p.tags[row] == j ? 1.0f : 0.0f);
-            p.ds[row * K + j] = p.weight * excess;  // (1')
-            if (t + 1 == length) part[K * K + K + j] = p.forbidden[K * K + K + j] ? 0.0f : p.weight * excess;
-            if (t == 0) part[K * K + j] = p.forbidden[K * K + j] ? 0.0f : p.weight * excess;
-            b[j] = p.scores[row * K + j] - p.log_sums[row] + beta;  // (2')
+        for (uint32_t j = first; j < K; j += threads) {
+            float excess = expf(p.alpha[row * K + j] + beta[j]) - (p.tags[row] == j ? 1.0f : 0.0f);
+            float weighted = p.weight * excess;
+            p.ds[row * K + j] = weighted;  // (1')
+            if (t + 1 == length) part[K * K + K + j] = p.forbidden[K * K + K + j] ? 0.0f : weighted;
+            if (t == 0) part[K * K + j] = p.forbidden[K * K + j] ? 0.0f : weighted;
+            b[j] = p.scores[row * K + j] - p.log_sums[row] + beta[j];  // (2')
         }
         __syncthreads();
-        if (mine && t) {
-            const uint64_t prev = p.starts[t - 1] + r;
-            for (uint32_t i = 0; i < K; i++) pairs[i * K + j] += expf(p.alpha[prev * K + i] + a[i * K + j] + b[j]);
+        if (t == 0) break;
+        const uint64_t prev = p.starts[t - 1] + r;
+        for (uint32_t j = first; j < K; j += threads) {
+            for (uint32_t i = 0; i < K; i++)
+                pairs[i * K + j] += expf(p.alpha[prev * K + i] + a[i * K + j] + b[j]);
             if (p.tags[row] == j) pairs[p.tags[prev] * K + j] -= 1.0f;
-            beta = log_sum_exp(b, a + j * K, 1, K);  // (2')
+            beta[j] = log_sum_exp(b, a + j * K, 1, K);  // (2')
         }
     }
-    if (mine)
-        for (uint32_t i = 0; i < K; i++) part[i * K + j] = p.forbidden[i * K + j] ? 0.0f : p.weight * pairs[i * K + j];
+    for (uint32_t j = first; j < K; j += threads)
+        for (uint32_t i = 0; i < K; i++)
+            part[i * K + j] = p.forbidden[i * K + j] ? 0.0f : p.weight * pairs[i * K + j];
 }
+
+KERNEL(crf_loss, CrfLoss, 128) { crf_loss_of<true>(p); }
+KERNEL(crf_loss_wide, CrfLoss, 128) { crf_loss_of<false>(p); }

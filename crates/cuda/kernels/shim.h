@@ -20,6 +20,8 @@
 #include <vector>
 #ifdef SHIM_THREADS
 #include <pthread.h>
+#include <semaphore.h>
+#include <mutex>
 #include <thread>
 #endif
 
@@ -48,7 +50,7 @@ struct Entry {
         all()[name] = this;
     }
     static std::map<std::string, Entry*>& all() {
-        static std::map<std::string, Entry*> entries;
+        static auto& entries = *new std::map<std::string, Entry*>;  // threads may read it to the very end
         return entries;
     }
 };
@@ -101,21 +103,44 @@ inline uint64_t exchange(uint64_t v, unsigned from, const char*, int) {
     return slots[from];
 }
 
+// Threads that wait for blocks to run: to make some hundred anew for every block takes most of the time. They end
+// with the process.
+struct Worker {
+    sem_t go;
+    std::function<void()> work;
+    Worker() {
+        sem_init(&go, 0, 0);
+        std::thread([this] {
+            for (;;) {
+                while (sem_wait(&go)) {}
+                work();
+            }
+        }).detach();
+    }
+};
+
 inline void run_block(const Launch& launch, size_t bytes, int, const std::function<void()>& kernel) {
+    static std::vector<Worker*>& workers = *new std::vector<Worker*>;
+    static std::mutex& one_block_at_a_time = *new std::mutex;
+    std::lock_guard<std::mutex> lock(one_block_at_a_time);
     unsigned n = launch.block.x * launch.block.y * launch.block.z;
+    while (workers.size() < n) workers.push_back(new Worker);
     std::unique_ptr<char[]> memory(new char[bytes ? bytes : 1]);  // this size and no more: overruns show
     poison(memory.get(), bytes);
     Block block{launch, memory.get(), std::make_unique<Barrier>(n), {}, {}};
     for (unsigned w = 0; w * 32 < n; w++) block.warps.push_back(std::make_unique<Barrier>(std::min(32u, n - w * 32)));
     block.slots.resize((n + 31) / 32 * 64);
-    std::vector<std::thread> threads;
-    for (unsigned i = 0; i < n; i++)
-        threads.emplace_back([&, i] {
+    Barrier end(n + 1);
+    for (unsigned i = 0; i < n; i++) {
+        workers[i]->work = [&, i] {
             Thread me{place(i, launch.block), i, 0, &block};
             current = &me;
             kernel();
-        });
-    for (auto& t : threads) t.join();
+            end.wait();
+        };
+        sem_post(&workers[i]->go);
+    }
+    end.wait();
 }
 
 inline const Launch& launch_now() { return current->block->launch; }

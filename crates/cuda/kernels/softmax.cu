@@ -1,10 +1,11 @@
 // The losses that take each token by itself, and each token's own best tag.
 //
-//   N tokens, K tags, y the right tag, s the scores, w the weight of the loss; one thread a token
+//   N tokens, K tags, y the right tag, s the scores, w the weight of the loss, c_y that of tag y (1 unless told
+//   otherwise); one thread a token
 //
 //   (1)  p_k = e^(s_k) / sum_j e^(s_j)
-//   (2)  L   = - w sum_N log p_y                    taken as log sum - s_y
-//   (2', 1')  ds_k = w (p_k - [k = y])
+//   (2)  L   = - w sum_N c_y log p_y                taken as log sum - s_y
+//   (2', 1')  ds_k = w c_y (p_k - [k = y])
 //
 // and the tutorial's head (crates/nn/src/keras_relu.rs), a ReLU under Keras's cross-entropy:
 //
@@ -15,7 +16,8 @@
 struct Loss {
     float* scores;         // (N, K) becomes ds
     const uint32_t* tags;  // (N) y
-    double* losses;        // (N) not weighted
+    double* losses;        // (N) not weighted by w
+    const float* tag_weights;  // (K) c, or null
     uint32_t rows, n_tags;
     float weight;
 };
@@ -31,8 +33,10 @@ KERNEL(softmax, Loss, 256) {
         s[k] = expf(s[k] - top);
         sum += s[k];
     }
-    p.losses[n] = (double)(top + logf(sum)) - s_y;  // (2)
-    for (uint32_t k = 0; k < p.n_tags; k++) s[k] = p.weight * (s[k] / sum - (k == y ? 1.0f : 0.0f));  // (2', 1')
+    const float c_y = p.tag_weights ? p.tag_weights[y] : 1.0f;
+    p.losses[n] = c_y * ((double)(top + logf(sum)) - s_y);  // (2)
+    for (uint32_t k = 0; k < p.n_tags; k++)
+        s[k] = p.weight * c_y * (s[k] / sum - (k == y ? 1.0f : 0.0f));  // (2', 1')
 }
 
 KERNEL(keras_relu, Loss, 256) {

@@ -4,12 +4,12 @@
 //   (2)  y_T = argmax_j (v_T(j) + e_j)    y_{t-1} = where the maximum of v_t(y_t) came from
 //
 // In f64 and in the CPU's order of additions, so that the same scores give the same tags; of equal ones the
-// smallest. A block takes a sentence, thread j tag j.
+// smallest. A block takes a sentence; thread j takes tag j, and j + the number of threads, and so on. A lies in
+// shared memory (viterbi) or, with more tags than have room there, where it is (viterbi_wide).
 #include "device.h"
 
 struct Viterbi {
-    const float* weights;     // A (K, K), b (K), e (K); null: all 0
-    const float* forbidden;   // the same: 0, or minus infinity
+    const float* potentials;  // A (K, K), b (K), e (K); minus infinity for what is forbidden
     const float* scores;      // (N, K)
     const uint32_t* starts;   // (steps + 1)
     const uint32_t* lengths;  // (B)
@@ -18,19 +18,22 @@ struct Viterbi {
     uint32_t n_tags;
 };
 
-KERNEL(viterbi, Viterbi, 128) {
-    const uint32_t K = p.n_tags, j = threadIdx.x, r = blockIdx.x, length = p.lengths[r];
-    SHARED(double, v_both);                // (2, K)
-    float* a = (float*)(v_both + 2 * K);   // (K, K), then b and e (2, K)
-    for (uint32_t e = j; e < K * K + 2 * K; e += blockDim.x)
-        a[e] = (p.weights ? p.weights[e] : 0.0f) + p.forbidden[e];
+template <bool IN_SHARED>
+INLINE void viterbi_of(const Viterbi& p) {
+    const uint32_t K = p.n_tags, first = threadIdx.x, threads = blockDim.x, r = blockIdx.x, length = p.lengths[r];
+    SHARED(double, v_both);                       // (2, K)
+    float* a_shared = (float*)(v_both + 2 * K);   // (K, K)
+    const float* a = IN_SHARED ? a_shared : p.potentials;
+    const float* edge = p.potentials + K * K;     // (2, K) b, e
+    if (IN_SHARED)
+        for (uint32_t e = first; e < K * K; e += threads) a_shared[e] = p.potentials[e];
     __syncthreads();
     for (uint32_t t = 0; t < length; t++) {
         double* v = v_both + (t & 1) * K;
         const double* v_prev = v_both + ((t + 1) & 1) * K;
-        if (j < K) {
-            uint64_t row = p.starts[t] + r;
-            double best = t ? MINUS_INFINITY : a[K * K + j];
+        uint64_t row = p.starts[t] + r;
+        for (uint32_t j = first; j < K; j += threads) {
+            double best = t ? MINUS_INFINITY : edge[j];
             uint32_t from = 0;
             for (uint32_t i = 0; t && i < K; i++)
                 if (v_prev[i] + a[i * K + j] > best) {
@@ -42,13 +45,13 @@ KERNEL(viterbi, Viterbi, 128) {
         }
         __syncthreads();
     }
-    if (j) return;
+    if (first) return;
     const double* v = v_both + ((length - 1) & 1) * K;
     double best = MINUS_INFINITY;
     uint32_t tag = 0;
     for (uint32_t i = 0; i < K; i++)
-        if (v[i] + a[K * K + K + i] > best) {
-            best = v[i] + a[K * K + K + i];
+        if (v[i] + edge[K + i] > best) {
+            best = v[i] + edge[K + i];
             tag = i;
         }
     for (uint32_t t = length; t-- > 0;) {
@@ -57,3 +60,6 @@ KERNEL(viterbi, Viterbi, 128) {
         tag = p.from[row * K + tag];  // (2)
     }
 }
+
+KERNEL(viterbi, Viterbi, 128) { viterbi_of<true>(p); }
+KERNEL(viterbi_wide, Viterbi, 128) { viterbi_of<false>(p); }

@@ -33,12 +33,30 @@ macro_rules! arguments {
 arguments! {
     Embedding ["embedding"] {
         table: Address, ids: Address, kept: Address, x: Address,
-        tokens: u32, per_token: u32, width: u32, add: u32,
+        tokens: u32, per_token: u32, width: u32, stride: u32, add: u32,
     }
     RowSums ["row_sums"] {
         dx: Address, starts: Address, sources: Address, ids: Address, sums: Address,
-        touched: u32, width: u32,
+        touched: u32, width: u32, stride: u32,
     }
+    CharWindows ["char_windows"] {
+        table: Address, chars: Address, words: Address, x: Address, n_chars: u32, width: u32,
+    }
+    CharMax ["char_max"] {
+        z: Address, starts: Address, y: Address, first: Address, n_words: u32, filters: u32,
+    }
+    CharMaxBack ["char_max_backward"] {
+        dy: Address, y: Address, first: Address, words: Address, dz: Address,
+        n_chars: u32, filters: u32,
+    }
+    CharEnds ["char_ends"] {
+        h: Address, starts: Address, lengths: Address, y: Address, n_words: u32, hidden: u32,
+    }
+    CharEndsBack ["char_ends_backward"] {
+        dy: Address, lengths: Address, words: Address, steps: Address, dh: Address,
+        n_chars: u32, hidden: u32,
+    }
+    Add ["add"] { x: Address, y: Address, n: u64, divisor: f32, add: u32 }
     Dropout ["dropout"] {
         x: Address, y: Address, sentence: Address, step: Address, numbers: Address,
         rows: u32, width: u32, key0: u32, key1: u32, epoch: u32, name: u32, threshold: u32,
@@ -61,16 +79,18 @@ arguments! {
     }
     LstmBack ["lstm_step_backward"] { lstm: Lstm, dc_front: Address, dc_back: Address }
     Loss ["softmax", "keras_relu"] {
-        scores: Address, tags: Address, losses: Address, rows: u32, n_tags: u32, weight: f32,
+        scores: Address, tags: Address, losses: Address, tag_weights: Address,
+        rows: u32, n_tags: u32, weight: f32,
     }
     Best ["best_tags"] { scores: Address, tags: Address, rows: u32, n_tags: u32, floor: f32 }
-    CrfLoss ["crf_loss"] {
-        weights: Address, forbidden: Address, scores: Address, tags: Address, starts: Address,
+    Potentials ["potentials"] { weights: Address, forbidden: Address, sum: Address, n: u64 }
+    CrfLoss ["crf_loss", "crf_loss_wide"] {
+        potentials: Address, forbidden: Address, scores: Address, tags: Address, starts: Address,
         lengths: Address, alpha: Address, log_sums: Address, ds: Address, parts: Address,
         losses: Address, n_tags: u32, weight: f32,
     }
-    Viterbi ["viterbi"] {
-        weights: Address, forbidden: Address, scores: Address, starts: Address, lengths: Address,
+    Viterbi ["viterbi", "viterbi_wide"] {
+        potentials: Address, scores: Address, starts: Address, lengths: Address,
         from: Address, tags: Address, n_tags: u32,
     }
     Squares ["squares"] { x: Address, sums: Address, n: u64 }

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::ffi::{CString, c_void};
+use std::sync::OnceLock;
 
 use cudarc::driver::result::{
     self, DriverError, ctx, device, event, function, module, primary_ctx, stream,
@@ -24,19 +25,31 @@ struct Pinned {
     bytes: usize,
 }
 
-/// The first GPU.
-pub struct Gpu {
+/// The first GPU with the kernels on it: found once and kept to the end of the process, since the driver may need
+/// a second to compile them.
+struct Loaded {
     name: String,
-    device: sys::CUdevice,
     context: sys::CUcontext,
     shared_memory: usize,
     module: sys::CUmodule,
+}
+
+// SAFETY: the handles belong to no thread.
+unsafe impl Send for Loaded {}
+// SAFETY: nothing changes them.
+unsafe impl Sync for Loaded {}
+
+/// The first GPU.
+pub struct Gpu {
+    loaded: &'static Loaded,
     kernels: HashMap<&'static str, sys::CUfunction>,
     /// Kernels and plain copies.
     work: sys::CUstream,
     /// Batches.
     copies: sys::CUstream,
     copied: sys::CUevent,
+    /// Start and end of what is timed.
+    clock: [sys::CUevent; 2],
     pinned: [Option<Pinned>; 2],
     memory: Vec<Address>,
 }
@@ -47,12 +60,8 @@ unsafe impl Send for Gpu {}
 // SAFETY: every method that hands a handle to the driver has the only reference to it.
 unsafe impl Sync for Gpu {}
 
-impl Gpu {
-    /// Finds the GPU and loads the kernels.
-    ///
-    /// # Errors
-    /// Why there is none that can be used.
-    pub fn open() -> Result<Self, CudaError> {
+impl Loaded {
+    fn new() -> Result<Self, CudaError> {
         // SAFETY: looks for the library, calls nothing in it.
         if !unsafe { sys::is_culib_present() } {
             return Err(CudaError::NoDriver);
@@ -84,7 +93,7 @@ impl Gpu {
             return Err(CudaError::OldDevice { name, capability: (major, minor) });
         }
         let shared = attribute(Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?;
-        // SAFETY: a context of a device that is there, given back in `drop`.
+        // SAFETY: a context of a device that is there, kept to the end of the process.
         let context =
             unsafe { primary_ctx::retain(device) }.map_err(failed("cuDevicePrimaryCtxRetain"))?;
         // SAFETY: retained above.
@@ -93,20 +102,34 @@ impl Gpu {
         // SAFETY: the text ends with a 0.
         let module = unsafe { module::load_data(ptx.as_ptr().cast()) };
         let module = module.map_err(failed("cuModuleLoadData"))?;
+        let name = format!("{name} (compute capability {major}.{minor})");
+        Ok(Self { name, context, shared_memory: shared as usize, module })
+    }
+}
+
+impl Gpu {
+    /// Finds the GPU and loads the kernels.
+    ///
+    /// # Errors
+    /// Why there is none that can be used.
+    pub fn open() -> Result<Self, CudaError> {
+        static LOADED: OnceLock<Result<Loaded, CudaError>> = OnceLock::new();
+        let loaded = LOADED.get_or_init(Loaded::new).as_ref().map_err(Clone::clone)?;
+        // SAFETY: the context is there to the end of the process.
+        unsafe { ctx::set_current(loaded.context) }.map_err(failed("cuCtxSetCurrent"))?;
         let new_stream =
             || stream::create(stream::StreamKind::NonBlocking).map_err(failed("cuStreamCreate"));
-        let flags = sys::CUevent_flags::CU_EVENT_DISABLE_TIMING;
-        let copied = event::create(flags).map_err(failed("cuEventCreate"))?;
+        let new_event = |flags| event::create(flags).map_err(failed("cuEventCreate"));
+        let copied = new_event(sys::CUevent_flags::CU_EVENT_DISABLE_TIMING)?;
+        let timed = sys::CUevent_flags::CU_EVENT_DEFAULT;
+        let clock = [new_event(timed)?, new_event(timed)?];
         Ok(Self {
-            name: format!("{name} (compute capability {major}.{minor})"),
-            device,
-            context,
-            shared_memory: shared as usize,
-            module,
+            loaded,
             kernels: HashMap::new(),
             work: new_stream()?,
             copies: new_stream()?,
             copied,
+            clock,
             pinned: [None, None],
             memory: Vec::new(),
         })
@@ -114,8 +137,8 @@ impl Gpu {
 
     /// Makes the context the present thread's.
     fn enter(&self) -> Result<(), CudaError> {
-        // SAFETY: retained until `drop`.
-        unsafe { ctx::set_current(self.context) }.map_err(failed("cuCtxSetCurrent"))
+        // SAFETY: the context is there to the end of the process.
+        unsafe { ctx::set_current(self.loaded.context) }.map_err(failed("cuCtxSetCurrent"))
     }
 
     fn kernel(&mut self, name: &'static str) -> Result<sys::CUfunction, CudaError> {
@@ -123,13 +146,13 @@ impl Gpu {
             return Ok(*kernel);
         }
         let text = CString::new(name).expect("a name");
-        // SAFETY: the module is loaded until `drop`.
-        let kernel = unsafe { module::get_function(self.module, text) };
+        // SAFETY: the module is loaded to the end of the process.
+        let kernel = unsafe { module::get_function(self.loaded.module, text) };
         let kernel = kernel.map_err(failed("cuModuleGetFunction"))?;
         use sys::CUfunction_attribute_enum as Attribute;
         let most = Attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
         // SAFETY: a function of this module.
-        unsafe { function::set_function_attribute(kernel, most, self.shared_memory as i32) }
+        unsafe { function::set_function_attribute(kernel, most, self.loaded.shared_memory as i32) }
             .map_err(failed("cuFuncSetAttribute"))?;
         self.kernels.insert(name, kernel);
         Ok(kernel)
@@ -152,11 +175,11 @@ impl Gpu {
 
 impl Machine for Gpu {
     fn name(&self) -> String {
-        self.name.clone()
+        self.loaded.name.clone()
     }
 
     fn shared_memory(&self) -> usize {
-        self.shared_memory
+        self.loaded.shared_memory
     }
 
     fn chunk(&self) -> usize {
@@ -186,6 +209,9 @@ impl Machine for Gpu {
     }
 
     fn write(&mut self, to: Address, bytes: &[u8]) -> Result<(), CudaError> {
+        if bytes.is_empty() {
+            return Ok(()); // there may be no address
+        }
         self.enter()?;
         // SAFETY: `to` has this many bytes, as the span that it is from says. Waited for below, so that
         // `bytes` outlives the copy.
@@ -216,6 +242,9 @@ impl Machine for Gpu {
     }
 
     fn read(&mut self, from: Address, bytes: &mut [u8]) -> Result<(), CudaError> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         self.enter()?;
         // SAFETY: as in `write`.
         unsafe {
@@ -224,7 +253,28 @@ impl Machine for Gpu {
         }
     }
 
+    fn start_clock(&mut self) -> Result<(), CudaError> {
+        self.enter()?;
+        // SAFETY: stream and event live until `drop`.
+        unsafe { event::record(self.clock[0], self.work) }.map_err(failed("cuEventRecord"))
+    }
+
+    fn read_clock(&mut self) -> Result<f64, CudaError> {
+        self.enter()?;
+        let [start, end] = self.clock;
+        // SAFETY: as above; both are recorded, and the second is waited for.
+        unsafe {
+            event::record(end, self.work).map_err(failed("cuEventRecord"))?;
+            event::synchronize(end).map_err(failed("cuEventSynchronize"))?;
+            let milliseconds = event::elapsed(start, end).map_err(failed("cuEventElapsedTime"))?;
+            Ok(1e3 * f64::from(milliseconds))
+        }
+    }
+
     fn clear(&mut self, at: Address, bytes: usize) -> Result<(), CudaError> {
+        if bytes == 0 {
+            return Ok(());
+        }
         self.enter()?;
         // SAFETY: as in `write`.
         unsafe { result::memset_d8_async(at, 0, bytes, self.work) }.map_err(failed("cuMemsetD8"))
@@ -262,15 +312,38 @@ impl Drop for Gpu {
             for pinned in self.pinned.iter_mut().filter_map(Option::take) {
                 let _ = result::free_host(pinned.at);
             }
-            let _ = event::destroy(self.copied);
+            for event in [self.copied, self.clock[0], self.clock[1]] {
+                let _ = event::destroy(event);
+            }
             let _ = stream::destroy(self.work);
             let _ = stream::destroy(self.copies);
-            let _ = module::unload(self.module);
-            let _ = primary_ctx::release(self.device);
         }
     }
 }
 
 fn failed(call: &'static str) -> impl Fn(DriverError) -> CudaError {
     move |e| CudaError::Driver { call, what: format!("{:?}", e.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `.ci/run` sets `FAKE_CUDA` for kernels/shim_driver.cpp, which stands in for the driver then.
+    #[test]
+    fn what_is_wrong_with_a_driver_is_told_apart() {
+        let Ok(fault) = std::env::var("FAKE_CUDA") else { return };
+        let error = Gpu::open().and_then(|mut gpu| gpu.alloc(5 << 20)).unwrap_err();
+        let (told, says) = match &fault[..] {
+            "no-device" => (error == CudaError::NoDevice, "reports no device"),
+            "old-driver" => (error == CudaError::OldDriver(11_080), "11.8 is older than 12.4"),
+            "old-gpu" => (matches!(error, CudaError::OldDevice { .. }), "compute capability 7.5;"),
+            "no-memory" => {
+                let short = CudaError::OutOfMemory { needed: 5 << 20, free: 3 << 20 };
+                (error == short, "needs 5 MiB, 3 MiB free")
+            }
+            other => panic!("no such fault: {other}"),
+        };
+        assert!(told && error.to_string().contains(says), "{fault}: {error:?} {error}");
+    }
 }

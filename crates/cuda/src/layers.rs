@@ -1,6 +1,7 @@
 //! Launches: each checks that the memory is as large as the kernel's other arguments say.
 //!
-//! Products, dropout, sums and the LSTM are here; what is launched once in a step stands in `network`.
+//! Products, dropout, sums and the LSTM are here, tables in `tables`, letters in `chars`; what is launched once in
+//! a step stands in `network` and `finish`.
 
 use crate::arguments::*;
 use crate::memory::Scratch;
@@ -40,6 +41,14 @@ impl Matrix {
     pub fn new(span: Span, rows: usize, columns: usize) -> Self {
         assert_eq!(span.len, rows * columns, "a matrix of {rows} rows, {columns} columns");
         Self { span, rows, columns, by_row: columns, by_column: 1 }
+    }
+
+    /// `columns` of the columns of a matrix with rows of `width`, from column `first` on.
+    pub fn columns(span: Span, rows: usize, width: usize, first: usize, columns: usize) -> Self {
+        assert_eq!(span.len, rows * width, "a matrix of {rows} rows, {width} columns");
+        assert!(first + columns <= width, "columns {first} to {} of {width}", first + columns);
+        let span = span.part(first, span.len - first);
+        Self { span, rows, columns, by_row: width, by_column: 1 }
     }
 
     /// The same numbers, rows as columns.
@@ -105,6 +114,7 @@ pub struct LstmCache {
     /// gates, then da; ĥ.
     gates: Vec<Span>,
     h_prev: Vec<Span>,
+    sides: usize,
 }
 
 impl Engine {
@@ -120,6 +130,12 @@ impl Engine {
 
     pub(crate) fn reset(&mut self) {
         self.scratch.reset(&mut *self.machine);
+    }
+
+    /// Gives scratch memory back.
+    #[cfg(feature = "measure")]
+    pub(crate) fn free_scratch(&mut self) {
+        self.scratch.free(&mut *self.machine);
     }
 
     pub(crate) fn launch<A: Args>(
@@ -153,7 +169,14 @@ impl Engine {
 
     /// c (M, N) = a b + bias, or += with `add`.
     pub(crate) fn product(&mut self, a: Matrix, b: Matrix, bias: Span, c: Span, add: bool) -> Done {
-        self.product_parts(a, b, bias, c, a.columns, add)
+        assert_eq!(c.len, a.rows * b.columns, "c is ({}, {})", a.rows, b.columns);
+        self.product_parts(a, b, bias, (c, b.columns), a.columns, add)
+    }
+
+    /// c += a b for some of the columns of a matrix.
+    pub(crate) fn add_product(&mut self, a: Matrix, b: Matrix, c: Matrix) -> Done {
+        assert_eq!((c.rows, c.columns), (a.rows, b.columns), "c is shaped like a b");
+        self.product_parts(a, b, Span::NONE, (c.span, c.by_row), a.columns, true)
     }
 
     /// c (parts, M, N): a b over `part` columns of a at a time.
@@ -162,14 +185,14 @@ impl Engine {
         a: Matrix,
         b: Matrix,
         bias: Span,
-        c: Span,
+        (c, c_m): (Span, usize),
         part: usize,
         add: bool,
     ) -> Done {
         let (m, n, k) = (a.rows, b.columns, a.columns);
         let parts = k.div_ceil(part);
         assert_eq!(b.rows, k, "a ({m}, {k}) b ({}, {n})", b.rows);
-        assert_eq!(c.len, parts * m * n, "c is {parts} times ({m}, {n})");
+        assert!(c.len + c_m >= parts * m * c_m + n, "c is {parts} times ({m}, {n})");
         assert!(bias.at == 0 || bias.len == n, "a bias for {n} columns");
         let args = Product {
             a: a.span.at,
@@ -183,7 +206,7 @@ impl Engine {
             a_k: a.by_column as u32,
             b_k: b.by_row as u32,
             b_n: b.by_column as u32,
-            c_m: n as u32,
+            c_m: c_m as u32,
             part: part as u32,
             add: u32::from(add),
         };
@@ -199,7 +222,7 @@ impl Engine {
             return self.product(dy.t(), x, Span::NONE, dw, false);
         }
         let sums = self.take(parts * dw.len)?;
-        self.product_parts(dy.t(), x, Span::NONE, sums, part, false)?;
+        self.product_parts(dy.t(), x, Span::NONE, (sums, x.columns), part, false)?;
         self.sum_parts(sums, parts, dw)
     }
 
@@ -225,6 +248,13 @@ impl Engine {
         assert_eq!(parts.len, count * sum.len, "{count} parts of {}", sum.len);
         let (n, count) = (sum.len as u32, count as u32);
         self.each("sum_parts", sum.len, SumParts { parts: parts.at, sum: sum.at, n, count })
+    }
+
+    /// y = x / m, or (y + x) / m with `add`.
+    pub(crate) fn add(&mut self, x: Span, y: Span, divisor: f32, add: bool) -> Done {
+        assert_eq!(x.len, y.len, "y is shaped like x");
+        let (x, y, n) = (x.at, y.at, y.len);
+        self.each("add", n, Add { x, y, n: n as u64, divisor, add: u32::from(add) })
     }
 
     /// y (N, width) = x ⊙ m, or +=; without x, the masks themselves, a row a sentence.
@@ -306,20 +336,26 @@ impl Engine {
             hidden: h as u32,
             walked: 0,
         };
-        match self.whole_walk(h) {
+        let cache = LstmCache { arguments, x, gates, h_prev, sides: sides.len() };
+        self.walk(&cache)?;
+        Ok((y, cache))
+    }
+
+    /// (3) to (5): all steps, one after the other.
+    pub(crate) fn walk(&mut self, cache: &LstmCache) -> Done {
+        let LstmCache { arguments, sides, .. } = *cache;
+        let Lstm { sentences, steps, hidden: h, .. } = arguments;
+        match self.whole_walk(h as usize) {
             Some([shared, _]) => {
                 let kernel = if h == 64 { "lstm_forward_64" } else { "lstm_forward_128" };
-                let grid = [sentences.div_ceil(4) as u32, sides.len() as u32, 1];
-                self.launch(kernel, Launch { grid, block: 4 * h as u32, shared }, arguments)?;
+                let grid = [sentences.div_ceil(4), sides as u32, 1];
+                self.launch(kernel, Launch { grid, block: 4 * h, shared }, arguments)
             }
-            None => {
-                for walked in 0..steps as u32 {
-                    let launch = step_launch(h, sentences, sides.len(), 5);
-                    self.launch("lstm_step_forward", launch, Lstm { walked, ..arguments })?;
-                }
-            }
+            None => (0..steps).try_for_each(|walked| {
+                let launch = step_launch(h as usize, sentences as usize, sides, 5);
+                self.launch("lstm_step_forward", launch, Lstm { walked, ..arguments })
+            }),
         }
-        Ok((y, LstmCache { arguments, x, gates, h_prev }))
     }
 
     /// `dy` (N, H or 2H) → dx̂ of each direction (N, D); the gradients of the weights are written.

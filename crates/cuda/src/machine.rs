@@ -56,6 +56,12 @@ pub trait Machine: Send + Sync {
     /// Copies from the machine when all that was asked for is done.
     fn read(&mut self, from: Address, bytes: &mut [u8]) -> Result<(), CudaError>;
 
+    /// Starts a clock when all that was asked for so far is done.
+    fn start_clock(&mut self) -> Result<(), CudaError>;
+
+    /// Microseconds on that clock when all that was asked for so far is done.
+    fn read_clock(&mut self) -> Result<f64, CudaError>;
+
     /// Sets bytes to 0.
     fn clear(&mut self, at: Address, bytes: usize) -> Result<(), CudaError>;
 

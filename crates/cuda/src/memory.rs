@@ -68,4 +68,11 @@ impl Scratch {
             self.chunks.drain(..).for_each(|chunk| machine.free(chunk.at));
         }
     }
+
+    /// Gives all memory back.
+    #[cfg(feature = "measure")]
+    pub fn free(&mut self, machine: &mut dyn Machine) {
+        (self.now, self.used) = (0, 0);
+        self.chunks.drain(..).for_each(|chunk| machine.free(chunk.at));
+    }
 }

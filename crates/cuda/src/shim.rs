@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::ffi::{CString, c_char, c_int, c_uint, c_void};
+use std::time::Instant;
 
 use libloading::Library;
 
@@ -22,6 +23,7 @@ pub struct Shim {
     order: i32,
     shared: usize,
     pieces: HashMap<Address, Box<[u64]>>,
+    started: Instant,
 }
 
 impl Shim {
@@ -38,7 +40,8 @@ impl Shim {
         let library = unsafe { Library::new(&path) }.unwrap_or_else(|e| panic!("{path}: {e}"));
         // SAFETY: the function has this type in kernels/shim.cpp.
         let launch: LaunchByName = unsafe { *library.get(b"shim_launch").expect("the launcher") };
-        Some(Self { library, launch, order, shared: 227 << 10, pieces: HashMap::new() })
+        let (shared, pieces) = (227 << 10, HashMap::new());
+        Some(Self { library, launch, order, shared, pieces, started: Instant::now() })
     }
 
     /// As if a block had no more shared memory than this.
@@ -114,6 +117,15 @@ impl Machine for Shim {
             std::ptr::copy_nonoverlapping(from as *const u8, bytes.as_mut_ptr(), bytes.len())
         };
         Ok(())
+    }
+
+    fn start_clock(&mut self) -> Result<(), CudaError> {
+        self.started = Instant::now();
+        Ok(())
+    }
+
+    fn read_clock(&mut self) -> Result<f64, CudaError> {
+        Ok(self.started.elapsed().as_secs_f64() * 1e6)
     }
 
     fn clear(&mut self, at: Address, bytes: usize) -> Result<(), CudaError> {

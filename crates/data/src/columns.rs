@@ -220,12 +220,25 @@ pub(crate) fn no_tags(sample: &Sample<'_>, column: usize, headers: Option<&[Stri
     match sample.tag_column() {
         Some(other) if other != column => error
             .help(format!("tags seem to be in {}: `--columns tag={}`", name(other), other + 1)),
+        _ if values.iter().any(|value| is_small(value)) => {
+            error.help("tags begin with a capital letter: write b-per as B-per, o as O")
+        }
+        _ if values.iter().all(|value| value.bytes().all(|b| b.is_ascii_digit())) => {
+            error.help("these are numbers of tags: write the tags themselves, such as B-per for 1")
+        }
         _ if plain_types => error.help(
             "a tag is O, or a letter, a hyphen and a type: write PER as B-PER on the first token of \
              an entity and I-PER on the others",
         ),
         _ => error.help("name the column with O, B-… and I-… (`--columns tag=…`), or `tag=none`"),
     }
+}
+
+/// Whether a value would be the tag of an entity if its first letter were a capital.
+fn is_small(value: &str) -> bool {
+    let (first, rest) = value.split_at(value.chars().next().map_or(0, char::len_utf8));
+    first.chars().all(char::is_lowercase)
+        && split_tag(&(first.to_uppercase() + rest)).is_some_and(|(_, label)| !label.is_empty())
 }
 
 #[cfg(test)]

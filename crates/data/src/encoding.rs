@@ -192,9 +192,13 @@ fn guess<'a>(name: &str, bytes: Cow<'a, [u8]>) -> Result<Decoded<'a>> {
     let mut decoded = other(name, &bytes, WINDOWS_1252)?;
     let (line, column) = position(&bytes[..at]);
     let (meaning, _) = WINDOWS_1252.decode_without_bom_handling(&bytes[at..=at]);
+    let which = match shape.high {
+        1 => "one byte".to_owned(),
+        n => format!("first of {n} such bytes"),
+    };
     let message = format!(
-        "not UTF-8, read as windows-1252: first of {} such bytes is {:#04x}, which is {meaning:?}",
-        shape.high, bytes[at]
+        "not UTF-8, read as windows-1252: {which} is {:#04x}, which is {meaning:?}",
+        bytes[at]
     );
     decoded.warnings.push(
         Warning::new("W001", message)
@@ -311,6 +315,10 @@ fn binary(name: &str, bytes: &[u8]) -> Error {
         "every second byte is 0: `--encoding utf-16be` reads such a file"
     } else if head.get(257..262) == Some(b"ustar") {
         "this is a tar archive: unpack it first"
+    } else if head.starts_with(b"%PDF") {
+        "this is a PDF: save it as text first"
+    } else if head.get(8..).is_some_and(|text| text.starts_with(b"{\"__metadata__\"")) {
+        "this is a model: it goes before the data, as in `longhand eval MODEL DATA`"
     } else {
         "give a text file: csv, CoNLL columns or plain text, possibly as .gz or .zip"
     };

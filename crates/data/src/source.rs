@@ -70,6 +70,10 @@ fn is_folder(path: &Path, kind: &Kind) -> Error {
 
 fn not_found(path: &Path) -> Error {
     let error = Error::new("E021", "no such file").at(path, None, None);
+    let typed = path.to_string_lossy();
+    if typed.starts_with("https://") || typed.starts_with("http://") {
+        return error.help("only files are read; fetch it first: curl -LO URL");
+    }
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -1,7 +1,7 @@
 //! Sentences as the network reads them, with the scores and the tags that it gives: what another program
 //! needs to see whether it computes the same.
 
-use data::{Interner, Result};
+use data::Interner;
 use nn::Packing;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -24,12 +24,9 @@ struct Token {
     tag: String,
 }
 
-/// The sentences, given as their words, one by one. Tags are those of the best path.
-///
-/// # Errors
-/// E051 for several networks that tag together.
-pub fn example<W: AsRef<str>>(model: &Model, sentences: &[Vec<W>]) -> Result<Value> {
-    crate::refuse_several(model)?;
+/// The sentences, given as their words, one by one. Scores of several networks that tag together are their
+/// mean; tags are those of the best path.
+pub fn example<W: AsRef<str>>(model: &Model, sentences: &[Vec<W>]) -> Value {
     let sentence = |words: &Vec<W>| {
         let mut words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
         if let Some(n) = model.pad_to {
@@ -43,14 +40,14 @@ pub fn example<W: AsRef<str>>(model: &Model, sentences: &[Vec<W>]) -> Result<Val
     let (tags, tables) = (model.tags.iter().collect::<Vec<_>>(), &model.tagger.spec.tables);
     let tables: Vec<&str> = tables.iter().map(|(name, _)| name.as_str()).collect();
     let head = format!("{:?}", model.tagger.spec.head).to_lowercase();
-    Ok(json!({
+    json!({
         "tags": tags,
         "tables": tables,
         "head": head,
         "residual": model.tagger.spec.residual,
         "rules": rules(model),
         "sentences": filled.map(sentence).collect::<Vec<_>>(),
-    }))
+    })
 }
 
 /// Which tags may start, follow each other, and end, or null where all may.
@@ -66,7 +63,7 @@ fn tokens(model: &Model, words: &[&str]) -> Vec<Token> {
     let lexicon = Lexicon::new(numbers.iter(), &model.code);
     let packing = Packing::new(vec![words.len()]);
     let input = lexicon.input(&[&ids], &packing, |_, _| false);
-    let (scores, _) = model.tagger.forward(input.clone(), None);
+    let scores = model.tagger.scores(input.clone());
     let best = model.tagger.decode(&scores, &packing, model.tagger.chain().as_ref());
     let row = |of: &[u32], t: usize| {
         let n = of.len() / words.len();

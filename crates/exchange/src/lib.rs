@@ -59,12 +59,8 @@ pub(crate) struct Content {
 /// The model as a file of this kind.
 ///
 /// # Errors
-/// E051 for weights that are not numbers, which no format but safetensors keeps, and for several networks
-/// that tag together where the format has names for one.
+/// E051 for weights that are not numbers, which no format but safetensors keeps.
 pub fn export(model: &Model, kind: Kind) -> Result<Vec<u8>> {
-    if !matches!(kind, Kind::Npz | Kind::Json) {
-        refuse_several(model)?;
-    }
     let tensors = model.tensors().into_iter();
     let tensors: Vec<Named> =
         tensors.map(|(name, t)| Named { name, values: t.to_owned() }).collect();
@@ -83,14 +79,15 @@ pub fn export(model: &Model, kind: Kind) -> Result<Vec<u8>> {
     })
 }
 
-/// An error if the model is several networks.
-fn refuse_several(model: &Model) -> Result<()> {
-    let members = model.tagger.spec.members;
-    if members == 1 {
-        return Ok(());
+/// `member.2.dense.w` as `member.2.` and `dense.w`; nothing in front for the first network.
+pub(crate) fn member_of(name: &str) -> (&str, &str) {
+    let digits = name.strip_prefix("member.").and_then(|rest| rest.split_once('.'));
+    match digits {
+        Some((number, rest)) if number.bytes().all(|b| b.is_ascii_digit()) => {
+            name.split_at(name.len() - rest.len())
+        }
+        _ => ("", name),
     }
-    Err(Error::new("E051", format!("the model is {members} networks that tag together"))
-        .help("--to npz and --to json take them all, without --example"))
 }
 
 /// The model in a file that [`export`] wrote, whatever its kind; `path` stands in errors.

@@ -12,7 +12,8 @@
 //! | a table | (V, D) | `….weight` | same | `…/embeddings` | same |
 //! | `chars.w` | (M, 3E) | `chars.conv.weight` | (M, E, 3) | `chars.conv/kernel` | (3, E, M) |
 //!
-//! All three have the gates in one order: i f g o, which Keras calls i f c o.
+//! All three have the gates in one order: i f g o, which Keras calls i f c o. Of several networks that tag
+//! together the first has these names, the others have them after `member.1.`, `member.2.` and so on.
 
 use ndarray::{ArrayD, IxDyn};
 
@@ -54,8 +55,14 @@ impl Naming {
         Some(layout.inward(theirs.values.clone()))
     }
 
-    /// Their name and layout of our tensor.
+    /// Their name and layout of our tensor. A member of several networks keeps its `member.N.` in front.
     fn of(self, ours: &str) -> (String, Layout) {
+        let (member, ours) = crate::member_of(ours);
+        let (name, layout) = self.of_one(ours);
+        (format!("{member}{name}"), layout)
+    }
+
+    fn of_one(self, ours: &str) -> (String, Layout) {
         let (layer, weight) = ours.rsplit_once('.').expect("our names are LAYER.TENSOR");
         match self {
             Naming::Ours => (ours.to_owned(), Layout::Same),

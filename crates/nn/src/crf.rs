@@ -144,9 +144,9 @@ impl Excess {
         lattice.add_pairs(chain, &mut self.pairs);
         let (width, mut prev) = (chain.width(), None);
         for (t, j) in tags.enumerate() {
-            lattice.p[t * width + j] -= 1.0;
+            lattice.p[t * width + j] -= 1.0; // (1')
             if let Some(i) = prev {
-                self.pairs.subtract(chain, i, j);
+                self.pairs.subtract(chain, i, j); // (1')
             }
             prev = Some(j);
         }
@@ -159,7 +159,7 @@ impl Excess {
     fn add_to<F: Real>(self, grads: &mut Crf<F>, chain: &Chain, allowed: &Allowed, weight: F) {
         for ((i, j), d) in grads.transitions.indexed_iter_mut() {
             if allowed.transitions[i * chain.n_tags() + j] {
-                *d += weight * F::of(self.pairs.get(chain, i, j));
+                *d += weight * F::of(self.pairs.get(chain, i, j)); // (1')
             }
         }
         let edges = [
@@ -168,7 +168,7 @@ impl Excess {
         ];
         for (grads, allowed, sums) in edges {
             for ((d, sum), _) in grads.iter_mut().zip(sums).zip(allowed).filter(|(_, a)| **a) {
-                *d += weight * F::of(sum);
+                *d += weight * F::of(sum); // (1')
             }
         }
     }

@@ -120,12 +120,13 @@ pub fn apply<F: Real>(x: &mut Array2<F>, mask: &Array2<F>, packing: &Packing) {
     }
 }
 
-/// One step of [`apply`]: `x_t` (n, D) holds a row of each of the first n sentences.
+/// One step of [`apply`]: `x_t` (n, D), row-major, holds a row of each of the first n ≤ B sentences, `mask` (B, D) one
+/// of each.
 pub fn scale<F: Real>(x_t: &mut [F], mask: &Array2<F>) {
-    let mask = mask.as_slice().expect("row-major");
+    let scales = mask.as_slice().expect("row-major");
     vectorised(
         #[inline(always)]
-        || x_t.iter_mut().zip(mask).for_each(|(x, m)| *x *= *m),
+        || x_t.iter_mut().zip(scales).for_each(|(x, m)| *x *= *m),
     );
 }
 

@@ -77,6 +77,9 @@ impl<F: Real> RowGrads<F> {
     /// grads.add_to(&mut d_table);
     /// assert_eq!(d_table, ndarray::array![[2.0], [0.0], [5.0]]);
     /// ```
+    ///
+    /// # Panics
+    /// If an id is not a row of `d_table`, or that has another width.
     pub fn add_to(&self, d_table: &mut ArrayBase<impl DataMut<Elem = F>, Ix2>) {
         for (i, &id) in self.ids.iter().enumerate() {
             let mut to = d_table.row_mut(id as usize);

@@ -24,7 +24,18 @@
 use tensor::{Real, vectorised};
 
 /// (1)–(3) for n sentences. `a` (n, 4H) becomes the gates [i f g o]; `c`, `tanh_c` and `h` (n, H) are
-/// written. `c_prev` (m, H) holds c' of the first m ≤ n sentences; the others start here.
+/// written. `c_prev` (m, H) holds c' of the first m ≤ n sentences; the others start here. All are row-major.
+///
+/// ```
+/// let (mut a, c_prev) = ([0.0f64, 0.0, 1.0, 0.0], [2.0]); // one sentence, one unit: a_i a_f a_g a_o
+/// let [mut c, mut tanh_c, mut h] = [[0.0]; 3];
+/// nn::lstm_cell::forward(1, &mut a, &c_prev, &mut c, &mut tanh_c, &mut h);
+/// assert_eq!(c[0], 0.5 * 2.0 + 0.5 * 1f64.tanh()); // gates are half open at 0
+/// assert_eq!(h[0], 0.5 * c[0].tanh());
+/// ```
+///
+/// # Panics
+/// If `c`, `tanh_c` or `h` is shorter than n rows.
 pub fn forward<F: Real>(
     n_hidden: usize,
     a: &mut [F],
@@ -68,7 +79,11 @@ fn forward_row<F: Real>(
 }
 
 /// (3')–(1') for n sentences. `gates` (n, 4H), as [`forward`] left them, become da. `dc` (n, H) comes in
-/// from the next step and leaves as dc', for the step before.
+/// from the next step and leaves as dc', for the step before; `dh` (n, H) is all that h gets, from the output and
+/// from the next step. `c_prev` and `tanh_c` are those of [`forward`].
+///
+/// # Panics
+/// If `tanh_c`, `dh` or `dc` is shorter than n rows.
 pub fn backward<F: Real>(
     n_hidden: usize,
     gates: &mut [F],

@@ -423,6 +423,11 @@ impl<F: Real> Tagger<F> {
         all
     }
 
+    /// The taggers whose scores are averaged, each on its own; one that is alone is the only one.
+    pub fn members(&self) -> impl Iterator<Item = &Tagger<F>> {
+        std::iter::once(self).chain(&self.others)
+    }
+
     /// Tokens → scores (N, K) to tag by, without dropout: the mean of all members' scores. Since a path's score is a
     /// sum, the best path by the mean is the best by the mean of the members' scores of whole paths.
     /// [`crate::ready::Ready`] gives the same sooner.
@@ -437,7 +442,10 @@ impl<F: Real> Tagger<F> {
         sum / F::of(self.spec.members as f64)
     }
 
-    /// Tokens → scores (N, K). With `noise`, dropout is on.
+    /// Tokens → scores (N, K), of the first member alone. With `noise`, dropout is on.
+    ///
+    /// # Panics
+    /// If `input` lacks what the network reads (letters, vectors, features), or an id is not a row of its table.
     pub fn forward(&self, input: Input, noise: Option<&Noise<'_>>) -> (Array2<F>, Cache<F>) {
         let Input { packing, words, wide, chars, vectors } = input;
         let (mut x, words) = self.read(&words, vectors, chars); // (1)–(3)
@@ -492,6 +500,9 @@ impl<F: Real> Tagger<F> {
     }
 
     /// `ds` (N, K), the gradient of the scores → the gradients of the tables. Adds to `grads`.
+    ///
+    /// # Panics
+    /// If `ds` is not shaped like the scores, or `grads` not like the weights.
     pub fn backward(
         &self,
         cache: Cache<F>,
@@ -533,7 +544,10 @@ impl<F: Real> Tagger<F> {
     }
 
     /// (8) and (8'): scores (N, K) and the right tags → Σ_N loss, not weighted, and ds, weighted. Adds the
-    /// gradient of the transitions to `grads`.
+    /// gradient of the transitions to `grads`. `weight` is 1 over the tokens of the batch, as a rule.
+    ///
+    /// # Panics
+    /// If there is not one tag below K for each row of `scores`.
     pub fn loss(
         &self,
         scores: Array2<F>,
@@ -569,8 +583,8 @@ impl<F: Real> Tagger<F> {
         }
     }
 
-    /// The mean of all members' transitions.
-    fn mean_crf(&self) -> Option<Crf<F>> {
+    /// The mean of all members' transitions, which [`Tagger::chain`] decides by; none without a CRF.
+    pub fn mean_crf(&self) -> Option<Crf<F>> {
         let mut mean = self.network.crf.clone()?;
         self.others.iter().filter_map(|m| m.network.crf.as_ref()).for_each(|crf| mean.add(crf));
         let share = F::one() / F::of(self.spec.members as f64);
@@ -972,6 +986,26 @@ mod tests {
                 check(full(CharKind::Lstm), noise, lengths, 2 + 1 + 1 + 7 + 6 + 2 + 3);
             }
         }
+    }
+
+    #[test]
+    fn the_loss_is_that_of_the_head() {
+        let packing = Packing::new(vec![2, 1]);
+        let (scores, tags) = (normal(3, 3, 4).mapv(f64::abs), [1, 0, 3]);
+        let loss = |head| {
+            let tagger = tagger(plain(head));
+            let mut grads = tagger.zeros_like().network;
+            tagger.loss(scores.clone(), &tags, &packing, 0.5, &mut grads)
+        };
+        let softmax = softmax::cross_entropy(scores.clone(), &tags, None, 0.5);
+        let relu = keras_relu::cross_entropy(scores.clone(), &tags, 0.5);
+        let crf = tagger(plain(Head::Crf)).network.crf.unwrap();
+        let (mut grads, free) = (crf.zeros_like(), Allowed::all(4));
+        let crf = crf.loss(scores.clone(), &tags, &packing, &free, 0.5, &mut grads);
+        assert!(softmax != relu && softmax != crf && relu != crf);
+        assert_eq!(loss(Head::Softmax), softmax);
+        assert_eq!(loss(Head::KerasRelu), relu);
+        assert_eq!(loss(Head::Crf), crf);
     }
 
     #[test]

@@ -102,7 +102,11 @@ impl<P: Clone> Adam<P> {
         Self { m: weights.zeros_like(), v: weights.zeros_like() }
     }
 
-    /// (1)–(4) over every tensor.
+    /// (1)–(4) over every tensor of `weights`, whose gradients are `grads`, on all cores; the numbers do not depend
+    /// on how many there are.
+    ///
+    /// # Panics
+    /// If a tensor of `grads` or of the moments has another size than that of `weights`.
     pub fn update<F: Real>(&mut self, weights: &mut P, grads: &P, rates: &AdamRates<F>)
     where
         P: Params<F>,

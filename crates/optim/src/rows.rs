@@ -128,12 +128,27 @@ pub struct RowAdam<F> {
 }
 
 impl<F: Real> RowAdam<F> {
-    /// Moments of 0 for a table of this shape.
+    /// Moments of 0 for a table of this shape (V, D).
     pub fn new(shape: (usize, usize)) -> Self {
         Self { m: Array2::zeros(shape), v: Array2::zeros(shape) }
     }
 
-    /// Adam for the touched rows of `table`; the others, and their moments, stay as they are.
+    /// Adam, equations (1)–(4) of [`crate::adam`], for the touched rows of `table` (V, D); the others, and their
+    /// moments, stay as they are. The result does not depend on the number of threads.
+    ///
+    /// ```
+    /// use optim::{AdamKind, AdamSettings, rows::{RowAdam, Summer}};
+    /// let mut words = nn::embedding::Embedding { table: ndarray::array![[1.0f64], [1.0], [1.0]] };
+    /// let shard = words.backward(&[2, 0, 2], ndarray::array![[0.5], [-3.0], [0.25]]);
+    /// let grads = Summer::new(3).sum(&[&shard]); // rows 2 and 0, in the order of first touch
+    /// let rates = AdamSettings::new(AdamKind::PyTorch).rates(1, 0.1, 1.0);
+    /// RowAdam::new((3, 1)).update_touched(&mut words.table, &grads, &rates);
+    /// let want = ndarray::array![[1.1], [1.0], [0.9]]; // the first step has the size of the rate
+    /// assert!(words.table.iter().zip(&want).all(|(w, v): (&f64, &f64)| (w - v).abs() < 1e-6));
+    /// ```
+    ///
+    /// # Panics
+    /// If a touched row is not in the table, or moments or gradients have another width.
     pub fn update_touched(
         &mut self,
         table: &mut ArrayBase<impl DataMut<Elem = F>, Ix2>,
@@ -166,7 +181,11 @@ impl<F: Real> RowAdam<F> {
         });
     }
 
-    /// Adam for every row of `table`, as Keras does it: an untouched row has gradient 0.
+    /// Adam for every row of `table` (V, D), as Keras does it: an untouched row has gradient 0 and moves along its
+    /// fading m. The result does not depend on the number of threads.
+    ///
+    /// # Panics
+    /// As [`RowAdam::update_touched`].
     pub fn update_all(
         &mut self,
         table: &mut ArrayBase<impl DataMut<Elem = F>, Ix2>,

@@ -4,9 +4,11 @@ const { classes, explanation } = JSON.parse(document.getElementById("data").text
 const { tags, chain, sentences, head } = explanation;
 const $ = (id) => document.getElementById(id);
 const QUANTITIES = { i: "input gate", f: "forget gate", g: "candidate", o: "output gate", c: "cell state", h: "output" };
-const state = { sentence: 0, word: 0, walk: 0, quantity: "c", unit: 0, asked: 0, order: "stored", playing: null, reached: null };
+const state = { sentence: 0, word: 0, member: 0, walk: 0, quantity: "c", unit: 0, asked: 0, order: "stored", playing: null, reached: null };
 const sentence = () => sentences[state.sentence];
-const walk = () => sentence().walks[state.walk];
+const member = () => sentence().members[state.member];
+const walk = () => member().walks[state.walk];
+const several = sentences[0].members.length > 1;
 const units = () => (walk() ? walk().c[0].length : 0);
 
 const svgSpace = "http://www.w3.org/2000/svg";
@@ -23,16 +25,23 @@ function canvasOf(id, height) {
   svg.setAttribute("width", width);
   svg.setAttribute("height", height);
   $(id).replaceChildren(svg);
-  draw(svg, "rect", { class: "now", x: left(state.word), y: 0, width: wide(state.word), height });
   return svg;
 }
-/** Left edges of the words' columns and, at the end, the right edge of the last: as wide as the words, and wider where there is room. */
+/** Left edges of the words' columns and, at the end, the right edge of the last: as wide as the words, and wider where there is
+ *  room. On a narrow screen the notes stand above the columns, which leave room for the names of tags. */
 let edges = [];
+const narrow = matchMedia("(max-width: 640px)");
+const gutter = () => (narrow.matches ? 0 : document.querySelector(".gutter").offsetWidth);
 function layOut() {
-  const room = $("sheet").clientWidth - document.querySelector(".gutter").offsetWidth - 2, { words } = sentence();
+  const sheet = $("sheet"), { words } = sentence(), first = narrow.matches ? 52 : 0;
+  sheet.style.setProperty("--room", sheet.clientWidth + "px");
+  const room = sheet.clientWidth - gutter() - first - 2;
   const least = words.map((word) => Math.max(44, Math.min(130, 16 + 8.2 * [...word].length)));
   const spare = Math.max(0, Math.min(40, (room - least.reduce((a, b) => a + b, 0)) / words.length));
-  edges = least.reduce((all, w) => [...all, all[all.length - 1] + Math.floor(w + spare)], [0]);
+  edges = least.reduce((all, w) => [...all, all[all.length - 1] + Math.floor(w + spare)], [first]);
+  $("words").style.paddingLeft = first + "px";
+  sheet.style.setProperty("--now", left(state.word) + "px"); // the column that all rows show as chosen
+  sheet.style.setProperty("--now-wide", wide(state.word) + "px");
 }
 const left = (t) => edges[t];
 const wide = (t) => edges[t + 1] - edges[t];
@@ -54,6 +63,7 @@ function drawWords() {
   $("words").replaceChildren();
   words.forEach((word, t) => {
     const node = button($("words"), "", t === state.word, () => go(t));
+    node.tabIndex = t === state.word ? 0 : -1; // one stop for the tab key; the arrows do the rest
     node.className = "word" + (known[t] ? "" : " new") + (classes[best[t]] ? " " + classes[best[t]] : "");
     node.style.width = wide(t) + "px";
     node.title = `${word}: ${tags[best[t]]}, ${percent(marginals[t][best[t]])}` + (known[t] ? "" : "; not in the word list");
@@ -105,7 +115,7 @@ function drawHeat() {
   on.lineWidth = 2;
   on.strokeRect(left(state.word), 1, wide(state.word) - 1, height - 2);
   on.lineWidth = 1;
-  on.strokeRect(0.5, order.indexOf(state.unit) * high - 0.5, width - 1, high + 1);
+  on.strokeRect(left(0) + 0.5, order.indexOf(state.unit) * high - 0.5, width - left(0) - 1, high + 1);
   canvas.onmousemove = (e) => {
     const u = order[Math.floor(e.offsetY / high)], t = columnAt(e.offsetX);
     if (values[t] && u !== undefined) canvas.title = `${state.quantity} of unit ${u} at ${sentence().words[t]}: ${number(values[t][u])}`;
@@ -123,14 +133,15 @@ function drawHeat() {
 function drawUnit() {
   const high = 130, svg = canvasOf("unit", high), { c } = walk();
   const most = Math.max(1, ...c.map((row) => Math.abs(row[state.unit])));
-  const y = (v) => high / 2 - (v / most) * (high / 2 - 8);
-  draw(svg, "line", { class: "grid", x1: 0, x2: svg.getAttribute("width"), y1: y(0), y2: y(0) });
+  const y = (v, full = 1) => high / 2 - (v / full) * (high / 2 - 8);
+  for (const v of [-1, 0, 1]) draw(svg, "line", { class: v ? "grid faint" : "grid", x1: 0, x2: svg.getAttribute("width"), y1: y(v), y2: y(v) });
   for (const name of ["i", "f", "h", "c"]) {
-    const points = walk()[name].map((row, t) => `${middle(t)},${y(row[state.unit])}`);
+    const points = walk()[name].map((row, t) => `${middle(t)},${y(row[state.unit], name === "c" ? most : 1)}`);
     draw(svg, "polyline", { class: `curve key-${name}`, points: points.join(" ") });
   }
   hits(svg, high);
   $("unit-title").textContent = `Unit ${state.unit} through time`;
+  $("unit-note").textContent = `f near 1 keeps c, i near 0 lets nothing in; the outer lines are ±1, for c ±${most.toFixed(1)}`;
 }
 /** Columns that can be clicked. */
 function hits(svg, height) {
@@ -162,7 +173,7 @@ function drawLattice() {
   for (const k of shown) {
     const name = document.createElement("span");
     name.textContent = tags[k];
-    name.style.top = y(k) + "px";
+    name.style.setProperty("--y", y(k) + "px");
     name.className = best[state.word] === k ? "strong" : "";
     $("tag-names").append(name);
   }
@@ -176,17 +187,17 @@ function bars(id, values, high, signed) {
     const size = Math.abs(v) * scale, broad = Math.min(30, wide(t) * 0.6);
     const kind = signed ? (v > 0 ? "bar-plus" : "bar-minus") : "bar-accent";
     draw(svg, "rect", { class: kind, x: middle(t) - broad / 2, y: v < 0 ? zero : zero - size, width: broad, height: size, rx: 2 });
-    if (Math.abs(v) > most / 25) {
-      const label = signed ? (v > 0 ? "+" : "−") + (100 * Math.abs(v)).toFixed(0) : v.toFixed(2);
+    const label = signed ? (v > 0 ? "+" : "−") + (100 * Math.abs(v)).toFixed(0) : v.toFixed(2);
+    if (Math.abs(v) > most / 25 && /[1-9]/.test(label)) {
       const at = v < 0 ? zero + size + 12 : zero - size - 4;
       draw(svg, "text", { x: middle(t), y: at, "text-anchor": "middle", class: t === state.word ? "strong" : "" }, label);
     }
   });
   hits(svg, high);
 }
+const askedHere = () => sentence().influence.filter((one) => one.token === state.word);
 function drawInfluence() {
-  const { influence, without, words, best, marginals } = sentence();
-  const here = influence.filter((one) => one.token === state.word);
+  const { without, words, best, marginals } = sentence(), here = askedHere();
   state.asked = Math.min(state.asked, here.length - 1);
   $("asked").replaceChildren();
   here.forEach((one, k) => button($("asked"), tags[one.tag], k === state.asked, () => { state.asked = k; show(); }));
@@ -203,6 +214,11 @@ function describe(tag) {
   $("place").textContent = `Word ${t + 1} of ${words.length}: “${words[t]}” is ${tags[best[t]]} with ${percent(marginals[t][best[t]])}.`;
   const lines = [`score of ${tags[k]} at “${words[t]}”: ${number(emissions[t][k])}`];
   if (votes.length) lines[0] += ` = ${number(emissions[t][k] - votes[t][k])} from the LSTMs ${votes[t][k] < 0 ? "−" : "+"} ${Math.abs(votes[t][k]).toFixed(2)} from the wide part`;
+  if (several) {
+    const { members } = sentence(), alone = members.filter((m) => m.best[t] === k).length;
+    lines[0] += "\nmean of " + members.map((m) => number(m.emissions[t][k])).join(", ");
+    lines.push(`${alone} of ${members.length} networks say ${tags[k]} here by themselves`);
+  }
   if (chain && head === "crf") {
     const into = t === 0 ? chain.start[k] : chain.transitions[best[t - 1]][k];
     const from = t === 0 ? "the start" : tags[best[t - 1]];
@@ -215,7 +231,7 @@ function describe(tag) {
   const before = walk().backward ? t + 1 : t - 1, [i, f, g, o, c, h] = [..."ifgoch"].map((name) => at(name));
   const from = words[before] === undefined ? "nothing: it starts here" : `“${words[before]}”`;
   $("equations").textContent = [
-    `unit ${state.unit} of ${walk().name} at “${words[t]}”, c′ from ${from}`,
+    `unit ${state.unit} of ${walk().name}${several ? ` in network ${state.member + 1}` : ""} at “${words[t]}”, c′ from ${from}`,
     `i = ${number(i)}   f = ${number(f)}   g = ${number(g)}   o = ${number(o)}`,
     `c = f·c′ + i·g = ${number(f)} · ${number(at("c", before))} + ${number(i)} · ${number(g)} = ${number(c)}`,
     `h = o·tanh c = ${number(o)} · ${number(Math.tanh(c))} = ${number(h)}`,
@@ -223,6 +239,8 @@ function describe(tag) {
 }
 
 function show(tag) {
+  // What is drawn anew would lose the focus of whoever goes by keys.
+  const within = ["words", "asked"].find((id) => $(id).contains(document.activeElement));
   layOut();
   drawWords();
   if (walk()) { drawHeat(); drawUnit(); }
@@ -231,13 +249,14 @@ function show(tag) {
   describe(tag);
   for (const node of $("quantities").children) node.setAttribute("aria-pressed", node.textContent === state.quantity);
   $("play").textContent = state.playing ? "❚❚ stop" : "▶ play";
+  if (within) $(within).querySelector("[aria-pressed=true]").focus({ preventScroll: true });
 }
 function go(t, tag) {
   const n = sentence().words.length;
   if (t !== state.word) state.asked = 0;
   state.word = Math.max(0, Math.min(n - 1, t));
   show(tag);
-  const sheet = $("sheet"), room = sheet.clientWidth - document.querySelector(".gutter").offsetWidth;
+  const sheet = $("sheet"), room = sheet.clientWidth - gutter();
   if (left(state.word) < sheet.scrollLeft) sheet.scrollLeft = left(state.word);
   if (edges[state.word + 1] > sheet.scrollLeft + room) sheet.scrollLeft = edges[state.word + 1] - room;
 }
@@ -263,9 +282,9 @@ function choose(key, value) {
   if (state.playing) stop();
   state[key] = value;
   if (key === "sentence") Object.assign(state, { word: 0, asked: 0 });
-  state.walk = Math.max(0, Math.min(state.walk, sentence().walks.length - 1));
+  state.walk = Math.max(0, Math.min(state.walk, member().walks.length - 1));
   state.unit = Math.max(0, Math.min(state.unit, units() - 1));
-  $("walk").value = state.walk;
+  for (const key of ["sentence", "member", "walk"]) $(key).value = state[key];
   show();
 }
 function moveUnit(by) {
@@ -282,9 +301,13 @@ function option(select, value, text) {
 function start() {
   sentences.forEach((s, k) => option($("sentence"), k, `${k + 1}: ${s.words.slice(0, 5).join(" ")}${s.words.length > 5 ? " …" : ""}`));
   $("choose-sentence").hidden = sentences.length < 2;
-  sentence().walks.forEach((w, k) => option($("walk"), k, `${w.name} ${w.backward ? "←" : "→"}`));
+  sentence().members.forEach((_, k) => option($("member"), k, `${k + 1} of ${sentence().members.length}`));
+  for (const id of ["choose-member", "member-keys", "member-note"]) $(id).hidden = !several;
+  $("sentence-keys").hidden = sentences.length < 2;
+  member().walks.forEach((w, k) => option($("walk"), k, `${w.name} ${w.backward ? "←" : "→"}`));
   for (const q of Object.keys(QUANTITIES)) button($("quantities"), q, false, () => choose("quantity", q)).title = QUANTITIES[q];
   $("sentence").onchange = (e) => choose("sentence", Number(e.target.value));
+  $("member").onchange = (e) => choose("member", Number(e.target.value));
   $("walk").onchange = (e) => choose("walk", Number(e.target.value));
   $("order").onchange = (e) => choose("order", e.target.value);
   $("all-tags").onchange = () => show();
@@ -297,13 +320,21 @@ function start() {
     ArrowUp: () => moveUnit(-1),
     ArrowDown: () => moveUnit(1),
     " ": play,
+    Home: () => go(0),
+    End: () => go(sentence().words.length - 1),
     "[": () => choose("walk", state.walk - 1),
     "]": () => choose("walk", state.walk + 1),
+    l: () => choose("walk", (state.walk + 1) % member().walks.length), // brackets are far away on many keyboards
+    n: () => choose("member", (state.member + 1) % sentence().members.length),
+    s: () => choose("sentence", (state.sentence + 1) % sentences.length),
+    a: () => $("all-tags").click(),
   };
+  for (const k of [0, 1, 2]) keys[k + 1] = () => { if (askedHere()[k]) { state.asked = k; show(); } };
   addEventListener("keydown", (e) => {
-    if (e.ctrlKey || e.metaKey || e.altKey || e.target.tagName === "SELECT") return;
+    const bracket = e.getModifierState("AltGraph"); // as some keyboards have it
+    if (((e.ctrlKey || e.metaKey || e.altKey) && !bracket) || e.target.tagName === "SELECT") return;
     const act = keys[e.key] || (QUANTITIES[e.key] && (() => choose("quantity", e.key)));
-    if (!act || (e.key === " " && e.target.tagName === "INPUT")) return;
+    if (!act || (e.key === " " && ["INPUT", "BUTTON"].includes(e.target.tagName))) return;
     e.preventDefault();
     act();
   });

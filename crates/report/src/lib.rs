@@ -3,6 +3,7 @@
 //! ```text
 //! text, entities ──► terminal   London geo        table ──► scores, floors, summary, history
 //!                ├─► html       a page, or the piece of one
+//!                ├─► svg        a picture
 //!                └─► jsonl      one line of JSON
 //! words, tags    ──► conll      one token a line
 //! a run, or two  ──► page       report.html
@@ -21,6 +22,7 @@ pub mod human;
 pub mod jsonl;
 pub mod page;
 mod palette;
+pub mod svg;
 pub mod table;
 pub mod terminal;
 

@@ -19,12 +19,13 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "E059",
         "The GPU was asked for and cannot do it: the program was built without it, there is no driver or no GPU \
-         that is new enough, or the network has a part without a kernel. The message says which. --device auto \
-         trains on the processor then.",
+         that is new enough, or a block's memory there has no room for so many tags. The message says which. \
+         --device auto takes the processor then.",
     ),
     (
         "E063",
-        "The GPU failed in the middle of a run, or its memory is used up; a smaller --batch needs less.",
+        "The GPU failed in the middle, or its memory is used up: in training a smaller --batch needs less. What was \
+         tagged before and after it failed is right, the rest having been done by the processor.",
     ),
     (
         "E045",

@@ -144,11 +144,30 @@ pub enum AdamName {
 /// No size may be larger: what is meant as a width is no bigger, and sums of sizes do not overflow.
 const MOST: usize = 1 << 20;
 
-/// `min-steps` makes batches no smaller.
-pub const SMALLEST_BATCH: usize = 8;
+/// What `min-steps` needs to know of a training part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Extent {
+    pub sentences: usize,
+    pub tokens: usize,
+    pub characters: usize,
+}
 
-/// `min-steps` makes no more epochs.
-pub const MOST_EPOCHS: u32 = 30;
+/// `min-steps` makes batches of no fewer sentences …
+const SMALLEST_BATCH: usize = 4;
+
+/// … unless these have more tokens than this, on average.
+const SMALLEST_BATCH_TOKENS: usize = 80;
+
+/// If the smallest batches do not give `min-steps` steps, epochs are added until there are this many …
+const FEWEST_STEPS: usize = 1_000;
+
+/// … or this many epochs.
+const MOST_EPOCHS: usize = 30;
+
+/// Epochs, at least, where a token is a character, as in scripts without spaces: its neighbours are what tells what
+/// it is, and to learn that takes longer than to learn what a word is.
+const CHARACTER_EPOCHS: u32 = 12;
 
 /// Keys that came after the first models, with the values under which nothing is other than it was.
 const NEUTRAL: &str = r#"
@@ -243,17 +262,25 @@ impl Config {
         Self::from_table(all)
     }
 
-    /// Halves `batch` down to [`SMALLEST_BATCH`] and then adds epochs up to [`MOST_EPOCHS`], until so many training
-    /// sentences give `min-steps` steps. Done again, it changes nothing.
-    pub fn reach_min_steps(&mut self, sentences: usize) {
+    /// Makes a run that is too short for `part` longer, unless `min-steps` is 0. `batch` is halved, down to
+    /// [`SMALLEST_BATCH`] sentences or [`SMALLEST_BATCH_TOKENS`] tokens, until there are `min-steps` steps. If there are not
+    /// even [`FEWEST_STEPS`] then, epochs are added, up to [`MOST_EPOCHS`]. Where tokens are single characters, there
+    /// are [`CHARACTER_EPOCHS`]. Done again, it changes nothing.
+    pub fn fit_to(&mut self, part: Extent) {
+        if self.min_steps == 0 {
+            return;
+        }
+        let Extent { sentences, tokens, characters } = part;
         let an_epoch = |c: &Self| sentences.div_ceil(c.batch).div_ceil(c.accumulate).max(1);
-        while self.epochs as usize * an_epoch(self) < self.min_steps
-            && self.batch >= 2 * SMALLEST_BATCH
-        {
+        if 2 * characters < 3 * tokens {
+            self.epochs = self.epochs.max(CHARACTER_EPOCHS);
+        }
+        let smallest = (SMALLEST_BATCH_TOKENS * sentences / tokens.max(1)).clamp(1, SMALLEST_BATCH);
+        while self.epochs as usize * an_epoch(self) < self.min_steps && self.batch >= 2 * smallest {
             self.batch /= 2;
         }
-        let epochs = self.min_steps.div_ceil(an_epoch(self)).min(MOST_EPOCHS as usize);
-        self.epochs = self.epochs.max(epochs as u32);
+        let fewest = self.min_steps.min(FEWEST_STEPS).div_ceil(an_epoch(self)).min(MOST_EPOCHS);
+        self.epochs = self.epochs.max(fewest as u32);
     }
 
     /// All keys and values, as TOML.
@@ -266,7 +293,7 @@ impl Config {
         let config: Self = toml::from_str(&text).map_err(|e| {
             let line = e.span().map(|s| text[..s.start].matches('\n').count());
             let at = line.and_then(|l| text.lines().nth(l)).unwrap_or_default();
-            Error::new("E041", format!("`{at}`: {}", e.message()))
+            Error::new("E041", format!("`{at}`: {}", plainly(e.message())))
         })?;
         config.validate()?;
         Ok(config)
@@ -291,6 +318,9 @@ impl Config {
             rates.iter().try_for_each(|&p| share(key, p))?;
         }
         share("dense-dropout", self.dense_dropout)?;
+        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
+            return fail(format!("learning-rate must be above 0, not {}", self.learning_rate));
+        }
         if self.epsilon == 0.0 {
             return fail(
                 "epsilon must not be 0: where there is no gradient, Adam divides by it".into(),
@@ -511,8 +541,28 @@ fn parse_file(path: &Path, text: &str) -> Result<toml::Table> {
         let line = before.matches('\n').count() as u64 + 1;
         let column = before.chars().rev().take_while(|&c| c != '\n').count() as u64 + 1;
         let message = e.message().lines().next().unwrap_or("not TOML").to_owned();
-        Error::new("E041", message).at(path, line, column)
+        Error::new("E041", message)
+            .at(path, line, column)
+            .help("a line is KEY = VALUE, texts in quotes; `longhand help config` shows all keys")
     })
+}
+
+/// What serde says of a value, without Rust's names of types.
+fn plainly(message: &str) -> String {
+    let names = [
+        ("expected usize", "expected a whole number from 0"),
+        ("expected u64", "expected a whole number from 0"),
+        ("expected u32", "expected a whole number from 0"),
+        ("expected f64", "expected a number"),
+        ("expected a boolean", "expected true or false"),
+        ("expected a sequence", "expected a list"),
+        ("invalid type: string", "not text:"),
+        ("invalid type: integer", "not"),
+        ("invalid type: floating point", "not"),
+        ("invalid value: integer", "not"),
+        ("invalid type: boolean", "not"),
+    ];
+    names.iter().fold(message.to_owned(), |text, (from, to)| text.replacen(from, to, 1))
 }
 
 /// Who gives epochs or batch means them: `min-steps` of a lower layer changes them no more.
@@ -594,23 +644,34 @@ mod tests {
 
     #[test]
     fn few_sentences_get_smaller_batches_and_then_more_epochs() {
-        let of = |sentences: usize, set: &[(&str, &str)]| {
-            let all = [&[("epochs", "6"), ("batch", "32"), ("min-steps", "5000")], set].concat();
+        let with = |sentences: usize, length: usize, letters: usize, set: &[(&str, &str)]| {
+            let all = [&[("epochs", "6"), ("batch", "32"), ("min-steps", "3000")], set].concat();
             let mut c = Config::resolve(None, None, &flags(&all)).unwrap();
-            c.reach_min_steps(sentences);
+            let tokens = sentences * length;
+            let part = Extent { sentences, tokens, characters: tokens * letters };
+            c.fit_to(part);
             let once = c.clone();
-            c.reach_min_steps(sentences);
+            c.fit_to(part);
             assert_eq!(c, once);
             (c.batch, c.epochs)
         };
+        let of = |sentences: usize, set: &[(&str, &str)]| with(sentences, 20, 5, set);
         assert_eq!(of(32_000, &[]), (32, 6)); // 6,000
-        assert_eq!(of(16_000, &[]), (16, 6));
-        assert_eq!(of(4_400, &[]), (8, 10)); // 3,300 of 6 epochs
-        assert_eq!(of(10, &[]), (8, MOST_EPOCHS));
-        assert_eq!(of(0, &[]), (8, MOST_EPOCHS));
-        assert_eq!(of(4_400, &[("accumulate", "4")]), (8, MOST_EPOCHS));
+        assert_eq!(of(8_000, &[]), (16, 6));
+        assert_eq!(of(4_400, &[]), (8, 6));
+        assert_eq!(of(1_000, &[]), (4, 6)); // 1,500
+        assert_eq!(of(500, &[]), (4, 8)); // 1,000
+        assert_eq!(of(10, &[]), (4, 30));
+        assert_eq!(of(0, &[]), (1, 30));
+        assert_eq!(of(4_400, &[("accumulate", "4")]), (4, 6));
         assert_eq!(of(10, &[("min-steps", "0")]), (32, 6));
         assert_eq!(of(10, &[("epochs", "50"), ("batch", "5")]), (5, 50));
+        // Few, but long: whole documents.
+        assert_eq!(with(2_000, 200, 5, &[]), (4, 6));
+        assert_eq!(with(200, 1_000, 5, &[]), (1, 6));
+        // Characters.
+        assert_eq!(with(2_000, 100, 1, &[]), (8, 12));
+        assert_eq!(with(2_000, 100, 1, &[("min-steps", "0")]), (32, 6));
     }
 
     #[test]

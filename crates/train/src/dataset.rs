@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use data::split::Split;
 use data::{Corpus, Error, Result, Scheme, TagSet, UNK, Vocab, Warning};
 
-use crate::config::{CharsName, Config, VocabularyFrom};
+use crate::config::{CharsName, Config, Extent, VocabularyFrom};
 use crate::lexicon::{Lexicon, WordCode};
 use crate::vectors::{self, Pretrained};
 
@@ -38,6 +38,8 @@ pub struct Dataset {
     pad_word: u32,
     /// Every sentence is filled up to this many tokens with the last word, tagged `O`.
     pad_to: Option<usize>,
+    /// How much there is in the training part.
+    extent: Extent,
     /// Pretrained vectors, if there are any; a trainer takes their table.
     pub vectors: Option<Pretrained>,
 }
@@ -123,6 +125,7 @@ impl Dataset {
             .collect();
         let words = corpus.word_ids().to_vec();
         let pad_to = config.pad.then(|| corpus.longest());
+        let extent = extent(corpus, &split.train);
         let dataset = Self {
             code,
             lexicon,
@@ -137,6 +140,7 @@ impl Dataset {
             rare,
             pad_word,
             pad_to,
+            extent,
             vectors,
         };
         Ok((dataset, warnings))
@@ -213,10 +217,25 @@ impl Dataset {
         counts.iter().map(weight).collect()
     }
 
+    /// How much there is in the training part.
+    pub fn extent(&self) -> Extent {
+        self.extent
+    }
+
     /// Number of tokens of these sentences.
     pub fn count_tokens(&self, sentences: &[u32]) -> usize {
         sentences.iter().map(|&i| self.tokens(i)).sum()
     }
+}
+
+fn extent(corpus: &Corpus, sentences: &[u32]) -> Extent {
+    let letters: Vec<usize> = corpus.words.iter().map(|word| word.chars().count()).collect();
+    let mut extent = Extent { sentences: sentences.len(), tokens: 0, characters: 0 };
+    for words in sentences.iter().map(|&i| corpus.sentence(i as usize).word_ids()) {
+        extent.tokens += words.len();
+        extent.characters += words.iter().map(|&w| letters[w as usize]).sum::<usize>();
+    }
+    extent
 }
 
 /// The characters that at least two distinct words of these sentences hold, in the order of their code

@@ -1,8 +1,10 @@
-//! Who makes the steps of a run: this processor, or a GPU.
+//! Who makes the steps of a run, and who tags: this processor, or a GPU.
 
 use std::str::FromStr;
 
 use data::{Error, Result};
+use ndarray::Array2;
+use nn::tagger::{Input, Tagger};
 use tensor::AdamRates;
 
 use crate::trainer::Trainer;
@@ -74,37 +76,78 @@ pub trait Device {
     fn pull(&mut self, trainer: &mut Trainer) -> Result<()>;
 }
 
+/// Something that tags in place of this processor.
+pub trait Tags: Send + Sync {
+    /// What it is, for people.
+    fn name(&self) -> String;
+
+    /// Best tags and scores of these tokens, each if it is asked for.
+    ///
+    /// # Errors
+    /// E063 if the device fails.
+    fn tag(&self, input: &Input, tags: bool, scores: bool) -> Result<Answer>;
+}
+
+/// What tokens were given, laid out as their packing has them; empty where it was not asked for.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// (N) the best tags: along the best path, where tags are decided on together.
+    pub tags: Vec<u32>,
+    /// (N, K) scores.
+    pub scores: Array2<f32>,
+}
+
 /// A device, if one is to be used, and what to say of why not.
-pub type Found = (Option<Box<dyn Device + Send + Sync>>, Option<String>);
+pub type Found<D> = (Option<D>, Option<String>);
 
 /// The device for a run; none is this processor. With [`Choice::Auto`] and no GPU that can do it, the
 /// second is why not.
 ///
 /// # Errors
 /// E059 if the GPU was asked for and cannot do it, E063 if it fails.
+pub fn open(choice: Choice, trainer: &Trainer) -> Result<Found<Box<dyn Device + Send + Sync>>> {
+    #[cfg(feature = "cuda")]
+    let found = found(choice, |machine| Ok(Box::new(crate::gpu::Gpu::new(machine, trainer)?) as _));
+    #[cfg(not(feature = "cuda"))]
+    let (found, _) = (nothing(choice), trainer);
+    found
+}
+
+/// As [`open`], for a model that tags.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_to_tag(choice: Choice, tagger: &Tagger<f32>) -> Result<Found<Box<dyn Tags>>> {
+    #[cfg(feature = "cuda")]
+    let found =
+        found(choice, |machine| Ok(Box::new(crate::gpu::GpuTags::new(machine, tagger)?) as _));
+    #[cfg(not(feature = "cuda"))]
+    let (found, _) = (nothing(choice), tagger);
+    found
+}
+
 #[cfg(feature = "cuda")]
-pub fn open(choice: Choice, trainer: &Trainer) -> Result<Found> {
+fn found<D>(
+    choice: Choice,
+    make: impl FnOnce(Box<dyn cuda::Machine>) -> std::result::Result<D, cuda::CudaError>,
+) -> Result<Found<D>> {
     if choice == Choice::Cpu {
         return Ok((None, None));
     }
-    let opened = cuda::gpu().and_then(|machine| crate::gpu::Gpu::new(machine, trainer));
-    match opened {
-        Ok(gpu) => Ok((Some(Box::new(gpu)), None)),
-        Err(e) if e.is_absence() && choice == Choice::Auto => Ok((None, Some(e.to_string()))),
+    match cuda::gpu().and_then(make) {
+        Ok(device) => Ok((Some(device), None)),
+        Err(e) if choice == Choice::Auto => Ok((None, Some(e.to_string()))),
         Err(e) => Err(crate::gpu::error(&e)),
     }
 }
 
-/// As with the feature `cuda`: this build knows no device but this processor.
-///
-/// # Errors
-/// E059 if the GPU was asked for.
+/// This build knows no device but this processor.
 #[cfg(not(feature = "cuda"))]
-pub fn open(choice: Choice, _: &Trainer) -> Result<Found> {
+fn nothing<D>(choice: Choice) -> Result<Found<D>> {
     let why = "this build has no CUDA support; rebuild with --features cuda";
     match choice {
         Choice::Cpu => Ok((None, None)),
         Choice::Auto => Ok((None, Some(why.into()))),
-        Choice::Cuda => Err(Error::new("E059", why).help("or train with --device cpu")),
+        Choice::Cuda => Err(Error::new("E059", why).help("or --device cpu")),
     }
 }

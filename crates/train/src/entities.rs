@@ -160,33 +160,47 @@ impl Reading {
         terms
     }
 
-    /// Tags of the `n` tokens of sentence `r` in which just those entities stand that are more likely than not.
-    /// Two that share a token cannot both be.
-    pub(crate) fn more_likely_than_not(&self, r: usize, n: usize, belief: &Belief<'_>) -> Vec<u32> {
-        let candidates = self.candidates(r, n, belief);
+    /// Every entity of sentence `r`, of `n` tokens, that is likelier than `threshold`. They may share tokens.
+    pub(crate) fn likelier(
+        &self,
+        r: usize,
+        n: usize,
+        belief: &Belief<'_>,
+        threshold: f64,
+    ) -> Vec<Entity> {
+        let mut candidates = self.candidates(r, n, belief, threshold);
         let terms: Vec<Vec<Term>> = candidates.iter().map(|e| self.terms(e, n)).collect();
         let spans: Vec<Span<'_>> = terms.iter().flatten().map(|term| term.span(self)).collect();
-        let mut tags = vec![0; n];
         if spans.is_empty() {
-            return tags;
+            return candidates;
         }
         let mut probabilities = belief.of_spans(r, &spans).into_iter();
-        for (entity, terms) in candidates.iter().zip(&terms) {
-            let p: f64 = terms.iter().zip(&mut probabilities).map(|(t, p)| t.sign * p).sum();
-            if p > 0.5 {
-                self.write(entity, &mut tags);
-            }
+        for (entity, terms) in candidates.iter_mut().zip(&terms) {
+            entity.probability =
+                terms.iter().zip(&mut probabilities).map(|(t, p)| t.sign * p).sum();
+        }
+        candidates.retain(|e| e.probability > threshold);
+        candidates
+    }
+
+    /// Tags of `n` tokens in which those of `candidates` stand that together gain the most, an entity gaining
+    /// P(entity) − `threshold`; no two of them share a token. From ½ on these are just those that are likelier
+    /// than the threshold, since two that share a token cannot both be likelier than not.
+    pub(crate) fn worth_it(&self, candidates: &[Entity], n: usize, threshold: f64) -> Vec<u32> {
+        let mut tags = vec![0; n];
+        for entity in best_apart(candidates, n, threshold) {
+            self.write(entity, &mut tags);
         }
         tags
     }
 
-    /// Every entity whose tokens each have its type with a probability above ½: no other can be more likely
-    /// than not as a whole.
-    fn candidates(&self, r: usize, n: usize, belief: &Belief<'_>) -> Vec<Entity> {
+    /// Every entity whose tokens each have its type with a probability above `threshold`: no other can be
+    /// likelier than that as a whole.
+    fn candidates(&self, r: usize, n: usize, belief: &Belief<'_>, threshold: f64) -> Vec<Entity> {
         let mut candidates = Vec::new();
         for (kind, ids) in (0..).zip(&self.of_kind) {
             let likely =
-                |t: usize| ids.iter().map(|&id| belief.of_tag(r, t, id)).sum::<f64>() > 0.5;
+                |t: usize| ids.iter().map(|&id| belief.of_tag(r, t, id)).sum::<f64>() > threshold;
             let likely: Vec<bool> = (0..n).map(likely).collect();
             for start in 0..n {
                 let run = likely[start..].iter().take_while(|&&likely| likely).count();
@@ -194,7 +208,6 @@ impl Reading {
                 candidates.extend(ends.map(|end| Entity { start, end, kind, probability: 1.0 }));
             }
         }
-        candidates.sort_by_key(|e| e.start);
         candidates
     }
 
@@ -224,6 +237,40 @@ impl Reading {
         }
         entities
     }
+}
+
+/// Those of `candidates`, from left to right, that share no token and whose sum of P − `threshold` is the largest;
+/// of equal sums that with fewer entities. best(t) is that of the first t tokens:
+///
+/// ```text
+/// best(t) = max( best(t − 1),  max over candidates that end at t:  best(start) + P − threshold )
+/// ```
+fn best_apart(candidates: &[Entity], n: usize, threshold: f64) -> Vec<&Entity> {
+    let mut best: Vec<(f64, Option<&Entity>)> = vec![(0.0, None); n + 1];
+    let mut by_end: Vec<&Entity> = candidates.iter().collect();
+    by_end.sort_by_key(|e| (e.end, e.start));
+    let mut by_end = by_end.into_iter().peekable();
+    for t in 1..=n {
+        best[t] = (best[t - 1].0, None);
+        while let Some(entity) = by_end.next_if(|e| e.end == t) {
+            let gain = best[entity.start].0 + entity.probability - threshold;
+            if gain > best[t].0 {
+                best[t] = (gain, Some(entity));
+            }
+        }
+    }
+    let (mut chosen, mut t) = (Vec::new(), n);
+    while t > 0 {
+        t = match best[t].1 {
+            Some(entity) => {
+                chosen.push(entity);
+                entity.start
+            }
+            None => t - 1,
+        };
+    }
+    chosen.reverse();
+    chosen
 }
 
 /// Whether an entity goes on from one tag to the next.
@@ -434,7 +481,8 @@ mod tests {
                 let network = tagger(&tags, Head::Softmax);
                 let reading = Reading::new(&tags, true);
                 let belief = Belief::new(&network, Some(&chain), &s, &packing).with_marginals();
-                let ids = reading.more_likely_than_not(0, n, &belief);
+                let candidates = reading.likelier(0, n, &belief, 0.5);
+                let ids = reading.worth_it(&candidates, n, 0.5);
                 prop_assert!(is_legal(&tags, &ids), "{scheme}: {ids:?}");
                 let found = reading.entities(&ids);
                 for start in 0..n {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! T tokens · K tags · s scores (T, K) · x what the words' rows add up to (T, D)
+//! M networks that tag together, mostly one: s is the mean of their scores, x their rows side by side (T, M D)
 //!
 //! influence of word u on tag k at t     ‖∂s_tk / ∂x_u‖            by `backward`, through the encoder
 //! loss of the tag at t without word u   P(y_t) − P'(y_t)          P' from the sentence without u
@@ -15,7 +16,7 @@
 
 use ndarray::{Array2, s};
 use nn::crf::{Allowed, Chain};
-use nn::tagger::Tagger;
+use nn::tagger::{Input, Tagger};
 use nn::trace::Walk;
 use nn::{Direction, Packing, Params};
 use serde::Serialize;
@@ -62,18 +63,29 @@ pub struct Sentence {
     pub best: Vec<u32>,
     /// Entities of the best tags.
     pub entities: Vec<Found>,
-    /// (T, K) scores, the wide part's included.
+    /// (T, K) scores that the tags come from: the mean of the members', the wide part's included.
     pub emissions: Rows,
-    /// (T, K) what the wide part adds to them; empty if there is none.
+    /// (T, K) what the wide parts add to them; empty if there is none.
     pub wide: Rows,
     /// (T, K) probability of each tag, whatever the others are.
     pub marginals: Rows,
-    /// Every LSTM, from the words up.
-    pub walks: Vec<States>,
+    /// (M) each network that tags.
+    pub members: Vec<Member>,
     /// Influence of each word on the likeliest tags of each token.
     pub influence: Vec<Influence>,
     /// (T, T) at (u, t) what the tag at t loses without word u; empty if there is one word only.
     pub without: Rows,
+}
+
+/// One of the networks that tag together, or the only one.
+#[derive(Clone, Debug, Serialize)]
+pub struct Member {
+    /// (T, K) its own scores.
+    pub emissions: Rows,
+    /// The tags of its own best path (T).
+    pub best: Vec<u32>,
+    /// Every LSTM, from the words up.
+    pub walks: Vec<States>,
 }
 
 /// An entity of a sentence.
@@ -117,8 +129,7 @@ pub struct Influence {
 /// Tags that influence is worked out for, at each token: the likeliest.
 const TAGS: usize = 3;
 
-/// Explains each sentence, given as its words. Empty sentences are left out. Of several networks that tag
-/// together it is the first that is explained.
+/// Explains each sentence, given as its words. Empty sentences are left out.
 pub fn explain<W: AsRef<str>>(model: &Model, sentences: &[Vec<W>]) -> Explanation {
     let reader = Reader::new(model);
     let filled: Vec<&Vec<W>> = sentences.iter().filter(|s| !s.is_empty()).collect();
@@ -143,6 +154,8 @@ struct Reader<'a> {
     model: &'a Model,
     tagger: &'a Tagger<f32>,
     chain: Option<Chain>,
+    /// What each member decides by when it is alone.
+    own_chains: Vec<Option<Chain>>,
     reading: Reading,
 }
 
@@ -150,7 +163,8 @@ impl<'a> Reader<'a> {
     fn new(model: &'a Model) -> Self {
         let tagger = &model.tagger;
         let reading = Reading::new(&model.tags, tagger.spec.rules.is_some());
-        Self { model, tagger, chain: tagger.chain(), reading }
+        let own_chains = tagger.members().map(own_chain).collect();
+        Self { model, tagger, chain: tagger.chain(), own_chains, reading }
     }
 
     fn sentence(
@@ -164,19 +178,23 @@ impl<'a> Reader<'a> {
         let filled = filled_up(numbers, padding);
         let packing = Packing::new(vec![filled.len()]);
         let input = lexicon.input(&[&filled], &packing, |_, _| false);
-        let wide = self.tagger.wide.as_ref().map_or(Vec::new(), |layer| {
+        let wide = self.mean(|member| {
             let mut votes = Array2::zeros((filled.len(), self.tagger.spec.tags));
-            layer.forward(&input.wide, None, &mut votes);
-            rows(&votes, n)
+            member.wide.as_ref()?.forward(&input.wide, None, &mut votes);
+            Some(votes)
         });
-        let (scores, cache) = self.tagger.forward(input, None);
+        let scores = self.tagger.scores(input.clone());
         let belief = Belief::new(self.tagger, self.chain.as_ref(), &scores, &packing);
         let belief = belief.with_marginals();
         let best = match self.model.config.decode {
             Decode::Best => {
                 self.tagger.decode(&scores, &packing, self.chain.as_ref())[..n].to_vec()
             }
-            Decode::Likely => self.reading.more_likely_than_not(0, n, &belief),
+            Decode::Likely => {
+                let threshold = self.model.threshold;
+                let candidates = self.reading.likelier(0, n, &belief, threshold);
+                self.reading.worth_it(&candidates, n, threshold)
+            }
         };
         let marginals = belief.of_tokens();
         let found = self.reading.likely(&best, 0, &belief).into_iter().map(|e| Found {
@@ -189,8 +207,8 @@ impl<'a> Reader<'a> {
             known: numbers.iter().map(|&w| lexicon.id(w) != data::UNK).collect(),
             entities: found.collect(),
             emissions: rows(&scores, n),
-            wide,
-            walks: cache.walks().iter().map(|walk| states(walk, n)).collect(),
+            wide: wide.map_or(Vec::new(), |votes| rows(&votes, n)),
+            members: self.members(&input, n),
             influence: self.influence(&filled, &marginals, n, lexicon),
             without: self.without(numbers, &best, &marginals, lexicon, padding),
             marginals: rows(&marginals, n),
@@ -199,7 +217,28 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The mean of what each member has; None where the network has no such part.
+    fn mean(&self, of: impl Fn(&Tagger<f32>) -> Option<Array2<f32>>) -> Option<Array2<f32>> {
+        let sum = self.tagger.members().map(of).reduce(|sum, one| Some(sum? + one?))?;
+        Some(sum? / self.tagger.spec.members as f32)
+    }
+
+    /// Each network by itself.
+    fn members(&self, input: &Input, n: usize) -> Vec<Member> {
+        let explained = self.tagger.members().zip(&self.own_chains).map(|(member, chain)| {
+            let (scores, cache) = member.forward(input.clone(), None);
+            let best = member.decode(&scores, &input.packing, chain.as_ref());
+            Member {
+                emissions: rows(&scores, n),
+                best: best[..n].to_vec(),
+                walks: cache.walks().iter().map(|walk| states(walk, n)).collect(),
+            }
+        });
+        explained.collect()
+    }
+
     /// One copy of the sentence for each token and tag asked for: each copy's gradient starts at one score.
+    /// Members share nothing, so the gradient of their mean is theirs side by side, divided by their number.
     fn influence(
         &self,
         filled: &[u32],
@@ -211,14 +250,20 @@ impl<'a> Reader<'a> {
         let asked: Vec<(usize, usize)> = asked.collect();
         let packing = Packing::new(vec![filled.len(); asked.len()]);
         let input = lexicon.input(&vec![filled; asked.len()], &packing, |_, _| false);
-        let (scores, cache) = self.tagger.forward(input, None);
-        let mut ds = Array2::zeros(scores.raw_dim());
+        let mut ds = Array2::zeros((packing.rows(), self.tagger.spec.tags));
         for (r, &(t, k)) in asked.iter().enumerate() {
-            ds[[packing.row(r, t), k]] = 1.0;
+            ds[[packing.row(r, t), k]] = 1.0 / self.tagger.spec.members as f32;
         }
-        let mut spare = self.tagger.network.zeros_like();
-        let dx = self.tagger.backward(cache, &ds, &mut spare).words.rows;
-        let norm = |row: usize| dx.row(row).iter().map(|d| d * d).sum::<f32>().sqrt();
+        let mut squares = vec![0.0; packing.rows()];
+        for member in self.tagger.members() {
+            let (_, cache) = member.forward(input.clone(), None);
+            let mut spare = member.network.zeros_like();
+            let dx = member.backward(cache, &ds, &mut spare).words.rows;
+            for (sum, dx) in squares.iter_mut().zip(dx.rows()) {
+                *sum += dx.iter().map(|d| d * d).sum::<f32>();
+            }
+        }
+        let norm = |row: usize| squares[row].sqrt();
         let of = |(r, &(token, k)): (usize, &(usize, usize))| Influence {
             token,
             tag: k as u32,
@@ -245,7 +290,7 @@ impl<'a> Reader<'a> {
         let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
         let packing = Packing::new(vec![texts[0].len(); n]);
         let input = lexicon.input(&texts, &packing, |_, _| false);
-        let (scores, _) = self.tagger.forward(input, None);
+        let scores = self.tagger.scores(input);
         let p = Belief::new(self.tagger, self.chain.as_ref(), &scores, &packing).of_tokens();
         let loss = |u: usize, t: usize| {
             let tag = best[t] as usize;
@@ -274,13 +319,24 @@ fn likeliest(marginals: &Array2<f32>, t: usize) -> Vec<usize> {
     tags
 }
 
+/// What a member decides by without the others.
+fn own_chain(member: &Tagger<f32>) -> Option<Chain> {
+    let spec = &member.spec;
+    match (&member.network.crf, &spec.rules) {
+        (Some(crf), Some(rules)) => Some(crf.chain(rules)),
+        (Some(crf), None) => Some(crf.chain(&Allowed::all(spec.tags))),
+        (None, Some(rules)) => Some(rules.chain()),
+        (None, None) => None,
+    }
+}
+
 fn potentials(tagger: &Tagger<f32>) -> Option<Potentials> {
     let spec = &tagger.spec;
     if tagger.network.crf.is_none() && spec.rules.is_none() {
         return None;
     }
     let rules = spec.rules.clone().unwrap_or_else(|| Allowed::all(spec.tags));
-    let crf = tagger.network.crf.clone().unwrap_or_else(|| nn::crf::Crf::new(spec.tags));
+    let crf = tagger.mean_crf().unwrap_or_else(|| nn::crf::Crf::new(spec.tags));
     let edge = |weights: &ndarray::Array1<f32>, allowed: &[bool]| {
         weights.iter().zip(allowed).map(|(&w, &a)| a.then_some(rounded(w))).collect()
     };

@@ -40,12 +40,20 @@ impl Pending {
         let fail = |e: io::Error| cannot_write(path, &e);
         // A link stays a link.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        if fs::metadata(&target).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
+        if target.is_dir() {
+            let error = Error::new("E042", format!("{} is a folder", path.display()));
+            return Err(error.at(path, None, None).help("name a file in it"));
+        }
+        if fs::metadata(&target).is_ok_and(|m| !m.is_file()) {
             let file = File::options().write(true).open(&target).map_err(fail)?;
             return Ok(Self { path: target, file: Target::There(file) });
         }
         let folder =
             target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !folder.is_dir() {
+            let error = Error::new("E042", format!("there is no folder {}", folder.display()));
+            return Err(error.at(path, None, None).help("make it first, or write elsewhere"));
+        }
         let file = tempfile::Builder::new()
             .prefix(".longhand-")
             .permissions(permissions())

@@ -15,6 +15,7 @@ pub mod codes;
 pub mod config;
 pub mod dataset;
 pub mod device;
+pub mod doubts;
 pub mod entities;
 pub mod explain;
 pub mod files;

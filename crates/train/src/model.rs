@@ -104,6 +104,8 @@ pub struct Model {
     pub scheme: Scheme,
     /// Positions that its training sentences were filled up to, if they were.
     pub pad_to: Option<usize>,
+    /// From which probability on an entity is given, where `decode` gives the likely ones.
+    pub threshold: f64,
     /// Weights.
     pub tagger: Tagger<f32>,
     /// Where it comes from.
@@ -119,6 +121,7 @@ pub(crate) struct MetaOf<'a> {
     tags: &'a TagSet,
     scheme: &'a str,
     pad_to: Option<usize>,
+    threshold: f64,
     provenance: &'a Provenance,
 }
 
@@ -126,12 +129,13 @@ impl<'a> MetaOf<'a> {
     pub(crate) fn new(
         config: &Config,
         dataset: &'a Dataset,
+        threshold: f64,
         provenance: &'a Provenance,
     ) -> MetaOf<'a> {
         let Dataset { code, tags, scheme, .. } = dataset;
         let config = Config { threads: 0, ..config.clone() }.to_toml();
         let (scheme, pad_to) = (scheme.name(), dataset.pad_to());
-        Self { format: FORMAT, config, code, tags, scheme, pad_to, provenance }
+        Self { format: FORMAT, config, code, tags, scheme, pad_to, threshold, provenance }
     }
 }
 
@@ -144,7 +148,14 @@ struct Meta {
     tags: TagSet,
     scheme: String,
     pad_to: Option<usize>,
+    /// Models that were made before it was one's own gave what is more likely than not.
+    #[serde(default = "half")]
+    threshold: f64,
     provenance: Provenance,
+}
+
+fn half() -> f64 {
+    0.5
 }
 
 impl Model {
@@ -192,7 +203,13 @@ impl Model {
 
     /// The network, asked as the configuration says.
     pub(crate) fn voice(&self, padding: Option<Padding>) -> Voice<'_> {
-        Voice { tagger: &self.tagger, tags: &self.tags, decode: self.config.decode, padding }
+        Voice {
+            tagger: &self.tagger,
+            tags: &self.tags,
+            decode: self.config.decode,
+            threshold: self.threshold,
+            padding,
+        }
     }
 
     /// Tag ids of a sentence as tags in the scheme of the training data.
@@ -219,6 +236,7 @@ impl Model {
             tags: &self.tags,
             scheme: self.scheme.name(),
             pad_to: self.pad_to,
+            threshold: self.threshold,
             provenance: &self.provenance,
         };
         serde_json::to_string(&meta).expect("plain values")
@@ -328,6 +346,7 @@ impl Model {
             tags: meta.tags,
             scheme: Scheme::parse(&meta.scheme).map_err(of_another)?,
             pad_to: meta.pad_to,
+            threshold: meta.threshold,
             tagger: Tagger::unfilled(spec),
             provenance: meta.provenance,
         })
@@ -429,6 +448,10 @@ impl<'a> Opened<'a> {
         let kind = || match &bytes[..] {
             b if b.len() > LENGTH && b[LENGTH] == b'{' => "it is cut short or damaged",
             [] => "it is empty",
+            b if b.starts_with(b"PK") => "it is a zip archive, such as PyTorch writes",
+            b if b.starts_with(b"\x89HDF") => "it is an HDF5 file, such as Keras writes",
+            [0x1f, 0x8b, ..] => "it is packed with gzip",
+            b if std::str::from_utf8(b).is_ok_and(|text| !text.contains('\0')) => "it is a text",
             _ => "it is another kind of file",
         };
         let (n, header) = SafeTensors::read_metadata(bytes).map_err(|_| bad(kind()))?;
@@ -612,6 +635,7 @@ mod tests {
             tags: trainer.dataset().tags.clone(),
             scheme: trainer.dataset().scheme,
             pad_to: trainer.dataset().pad_to(),
+            threshold: 0.02, // it knows nothing, and is sure of nothing
             tagger: trainer.tagger().clone(),
             provenance: Provenance::default(),
         }

@@ -24,7 +24,7 @@ use data::{Error, Result};
 use crate::files::{make_folder, write_atomically};
 use crate::model::{self, MetaOf, Model, Provenance};
 use crate::summary::Summary;
-use crate::trainer::{EpochRecord, Observer, Outcome, Trainer};
+use crate::trainer::{EpochRecord, Observer, Outcome, Trainer, UNTRIED_THRESHOLD};
 
 /// Every file that a run writes.
 pub const FILES: [&str; 10] = [
@@ -88,6 +88,10 @@ impl RunFolder {
         let finished = folder.file("scores.json").exists();
         let begun = folder.checkpoint().exists() || folder.members().exists();
         let shown = path.display();
+        if path.exists() && !path.is_dir() {
+            return Err(Error::new("E012", format!("{shown} is a file, and a run is a folder"))
+                .help("another name with `-o`"));
+        }
         let there = FILES.iter().find(|name| folder.file(name).exists());
         match (if_there, there) {
             (IfThere::Refuse, Some(name)) => {
@@ -200,12 +204,14 @@ impl RunFolder {
             let seed = trainer.config().seed + k as u64;
             let config = crate::Config { members: 1, seed, ..trainer.config().clone() };
             let mut member = Trainer::new(config, trainer.dataset_for_member())?;
+            member.device = trainer.device.take();
             observer.member(k + 1, n);
             let begun = if_there == IfThere::Resume && folder.checkpoint().exists();
             let if_there = if begun { IfThere::Resume } else { IfThere::Overwrite };
             if folder.train(&mut member, provenance, if_there, observer)? == Ending::Interrupted {
                 return Ok(Ending::Interrupted);
             }
+            trainer.device = member.device.take();
             members.push(Model::load(&folder.model())?.tagger);
             history.extend_from_slice(member.history());
         }
@@ -286,7 +292,8 @@ impl Trainer {
         path: &Path,
     ) -> Result<()> {
         let provenance = made_by(provenance, record);
-        let meta = MetaOf::new(&self.model_config(), self.dataset(), &provenance);
+        let meta =
+            MetaOf::new(&self.model_config(), self.dataset(), threshold(record), &provenance);
         let meta = serde_json::to_string(&meta).expect("plain values");
         model::write(path, model::all_tensors(self.best_guess()), meta)
     }
@@ -308,10 +315,16 @@ impl Trainer {
             tags: self.dataset().tags.clone(),
             scheme: self.dataset().scheme,
             pad_to: self.dataset().pad_to(),
+            threshold: threshold(record),
             tagger: self.best_guess().clone(),
             provenance: made_by(provenance, record),
         }
     }
+}
+
+/// From which probability on the model of an epoch gives the likely entities.
+fn threshold(record: &EpochRecord) -> f64 {
+    record.dev.map_or(UNTRIED_THRESHOLD, |dev| dev.threshold)
 }
 
 /// Where the model of an epoch comes from.

@@ -1,6 +1,8 @@
 //! Words to tags and entities, on all cores. What a sentence gets does not depend on what it is tagged
 //! with.
 
+mod on_device;
+
 use std::sync::Arc;
 
 use data::TagSet;
@@ -43,6 +45,8 @@ pub struct Voice<'a> {
     pub tags: &'a TagSet,
     /// Which tags are given.
     pub decode: Decode,
+    /// From which probability on an entity is given, where entities are given by that.
+    pub threshold: f64,
     /// How its training sentences were filled up, if they were.
     pub padding: Option<Padding>,
 }
@@ -53,6 +57,22 @@ pub fn tag(voice: Voice<'_>, lexicon: &Lexicon, sentences: &[&[u32]]) -> Vec<Vec
     let known = Known::of(voice.tagger, voice.tags);
     Ask { voice, known: &known }.each_shard(lexicon, sentences, |shard, _| {
         shard.lengths.iter().enumerate().map(|(r, &n)| shard.tags(r, n)).collect()
+    })
+}
+
+/// Every entity of each sentence that is likelier than `threshold`; they may share tokens.
+pub(crate) fn likelier(
+    voice: Voice<'_>,
+    lexicon: &Lexicon,
+    sentences: &[&[u32]],
+    threshold: f64,
+) -> Vec<Vec<Entity>> {
+    let voice = Voice { decode: Decode::Best, ..voice }; // the quicker, and not looked at
+    let known = Known::of(voice.tagger, voice.tags);
+    Ask { voice, known: &known }.each_shard(lexicon, sentences, |shard, ask| {
+        let belief = ask.belief(&shard.scores, &shard.packing).with_marginals();
+        let of = |(r, &n)| ask.known.reading.likelier(r, n, &belief, threshold);
+        shard.lengths.iter().enumerate().map(of).collect()
     })
 }
 
@@ -130,7 +150,11 @@ impl Ask<'_> {
             }
             Decode::Likely => {
                 let belief = self.belief(scores, packing).with_marginals();
-                lengths.map(|(r, &n)| reading.more_likely_than_not(r, n, &belief)).collect()
+                let tags = |(r, &n): (usize, &usize)| {
+                    let candidates = reading.likelier(r, n, &belief, self.voice.threshold);
+                    reading.worth_it(&candidates, n, self.voice.threshold)
+                };
+                lengths.map(tags).collect()
             }
         }
     }
@@ -223,12 +247,13 @@ impl<'a> Padded<'a> {
 pub struct Ready {
     model: Model,
     known: Known,
+    device: Option<Arc<on_device::OnDevice>>,
 }
 
 impl Ready {
     /// Gets `model` ready.
     pub fn new(model: Model) -> Self {
-        Self { known: Known::of(&model.tagger, &model.tags), model }
+        Self { known: Known::of(&model.tagger, &model.tags), model, device: None }
     }
 
     /// The model.
@@ -237,8 +262,11 @@ impl Ready {
     }
 
     /// As [`Model::tag_entities`], on this thread alone: for callers with many threads of their own, and
-    /// for a sentence or two, which other threads could not speed up.
+    /// for a sentence or two, which other threads could not speed up; or on the device, if there is one.
     pub fn tag<W: AsRef<str>>(&self, sentences: &[impl AsRef<[W]>], likely: bool) -> Vec<Tagged> {
+        if let Some(tagged) = self.tag_on_device(sentences, likely) {
+            return tagged;
+        }
         self.model.read(sentences, |voice, lexicon, numbers| {
             let ask = Ask { voice, known: &self.known };
             let texts = Padded::new(numbers, voice.padding);

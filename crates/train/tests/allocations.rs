@@ -100,7 +100,8 @@ fn trainer(preset: &str) -> Trainer {
     let sentences: Vec<(String, String)> = (0..2000).map(sentence).collect();
     let pairs: Vec<(&str, &str)> = sentences.iter().map(|(w, t)| (&w[..], &t[..])).collect();
     let corpus = Corpus::from_pairs(&pairs);
-    let flags = [("bucket".to_owned(), "1".to_owned())];
+    let flags = [("bucket", "1"), ("decode", "best"), ("min-steps", "0")];
+    let flags = flags.map(|(key, value)| (key.to_owned(), value.to_owned()));
     let config = Config::resolve(Some(preset), None, &flags).unwrap();
     let split = Split { train: (0..2000).collect(), dev: vec![], test: vec![] };
     let dataset = Dataset::new(&corpus, split, &config, Scheme::Iob2, false).unwrap().0;

@@ -14,7 +14,7 @@ mod abbreviations;
 mod scan;
 mod sentences;
 
-pub use sentences::sentences;
+pub use sentences::{Quotes, sentences};
 
 use serde::Serialize;
 
@@ -280,6 +280,46 @@ mod tests {
         fn white_space_around_a_text_changes_places_only(text in any_text()) {
             let padded = format!("\n {text} \t");
             prop_assert_eq!(tokens(&padded), tokens(&text));
+        }
+
+        #[test]
+        fn a_text_that_comes_in_pieces_has_the_sentences_of_the_whole(
+            words in prop::collection::vec(
+                prop::sample::select(vec![
+                    "a", "B", "I", "W.", "U.S.", "Mr.", "p.m.", "The", "he", "end.", "so?", ".", "\"",
+                    "\"No.", "yes.\"", ")", "'s", "x,", "...", "中。中", "9.", "\n", "\n\n", "\u{a0}",
+                ]),
+                0..60,
+            ),
+            sizes in prop::collection::vec(1..12_usize, 60),
+        ) {
+            let mut all = Vec::new();
+            let (mut quotes, mut rest, mut left) = (Quotes::default(), String::new(), &words[..]);
+            for size in sizes {
+                let (piece, after) = left.split_at(size.min(left.len()));
+                left = after;
+                rest += &(piece.join(" ") + " ");
+                let (tokens, cut, begins) = quotes.cut_begun(&rest);
+                let sentence = |s: &std::ops::Range<usize>| {
+                    tokens[s.clone()].iter().map(|t| t.text(&rest).to_owned()).collect()
+                };
+                all.extend(cut.iter().map(sentence).collect::<Vec<Vec<String>>>());
+                rest.drain(..begins);
+            }
+            let tokens = tokenize(&rest);
+            let last = quotes.cut(&tokens, &rest);
+            let sentence = |s: &std::ops::Range<usize>| {
+                tokens[s.clone()].iter().map(|t| t.text(&rest).to_owned()).collect()
+            };
+            all.extend(last.iter().map(sentence).collect::<Vec<Vec<String>>>());
+
+            let text = words.join(" ") + " ";
+            let tokens = tokenize(&text);
+            let whole: Vec<Vec<String>> = sentences(&tokens, &text)
+                .iter()
+                .map(|s| tokens[s.clone()].iter().map(|t| t.text(&text).to_owned()).collect())
+                .collect();
+            prop_assert_eq!(all, whole);
         }
     }
 }

@@ -5,11 +5,15 @@ use std::ops::Range;
 use super::Token;
 use super::abbreviations::{Kind, begins_sentence, kind};
 
+/// So many tokens are a sentence, whatever comes: a text without a stop must not need memory without end.
+const LONGEST: usize = 2000;
+
 /// Where sentences begin and end, as ranges of token numbers that cover all tokens in order.
 ///
 /// A sentence ends after `.`, `?`, `!`, an ellipsis or their East Asian kin, with the quotes and
 /// brackets that close after it, if the next token does not begin with a small letter; after an
-/// abbreviation only if the next word is one that begins sentences; and at every blank line.
+/// abbreviation only if the next word is one that begins sentences; and at every blank line. After
+/// 2,000 tokens it ends in any case.
 ///
 /// ```
 /// let text = "Mr. Li lives in the U.S. He asked, \"Why?\" and left.\n\nNew York";
@@ -22,28 +26,86 @@ use super::abbreviations::{Kind, begins_sentence, kind};
 /// ```
 #[must_use]
 pub fn sentences(tokens: &[Token], text: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let mut start = 0;
-    let mut core = None; // last token of this sentence that is no closing mark
-    let mut in_quotes = false; // by straight quotes, counted since the last blank line
-    for next in 1..tokens.len() {
-        let last = tokens[next - 1];
-        if !closes(last.text(text)) {
-            core = Some(last);
-        }
-        in_quotes ^= last.text(text) == "\"";
-        let blank_line = is_blank_line(&text[last.end..tokens[next].start]);
-        in_quotes &= !blank_line;
-        let ends = core.is_some_and(|core| ends_before(core, last, tokens[next], text, in_quotes));
-        if blank_line || ends {
-            found.push(start..next);
-            (start, core) = (next, None);
-        }
+    Quotes::default().cut(tokens, text)
+}
+
+/// Whether a straight quote is open: all that the sentences of a text that comes in pieces need of the
+/// pieces before.
+///
+/// ```
+/// let text = "Is it so? He left. \"No. \" said Ann. She went home ";
+/// let mut quotes = data::Quotes::default();
+/// let (tokens, cut, rest) = quotes.cut_begun(text);
+/// assert_eq!((cut.len(), &text[rest..]), (3, "She went home "));
+/// assert_eq!(tokens[cut[2].end - 1].text(text), ".");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quotes {
+    /// Counted since the last blank line.
+    open: bool,
+}
+
+impl Quotes {
+    /// The sentences of a text that goes on where the last one ended, as [`sentences`] has them.
+    #[must_use]
+    pub fn cut(&mut self, tokens: &[Token], text: &str) -> Vec<Range<usize>> {
+        self.walk(tokens, text, |_, _| {})
     }
-    if start < tokens.len() {
-        found.push(start..tokens.len());
+
+    /// The sentences of a text whose end is still to come: those that are over whatever comes, their
+    /// tokens, and the byte where the rest begins. The rest goes before what comes next; `text` ends with
+    /// white space.
+    #[must_use]
+    pub fn cut_begun(&mut self, text: &str) -> (Vec<Token>, Vec<Range<usize>>, usize) {
+        let mut tokens = crate::tokenize(text);
+        // A piece is tokenised alike from any white space on; a rest begins behind some. The last word may
+        // be cut otherwise, and a period stand alone or not, once the next is there.
+        let (mut rest, mut quotes) = (0, *self);
+        let mut walker = *self;
+        let mut sentences = walker.walk(&tokens, text, |next, open| {
+            let start = tokens[next].start;
+            if next + 2 < tokens.len() && text[..start].ends_with(char::is_whitespace) {
+                (rest, quotes) = (next, Self { open });
+            }
+        });
+        *self = quotes;
+        let byte = if rest == 0 { 0 } else { tokens[rest].start };
+        sentences.retain(|sentence| sentence.end <= rest);
+        tokens.truncate(rest);
+        (tokens, sentences, byte)
     }
-    found
+
+    /// Tells `each` where a sentence begins after another, and whether a quote is open there.
+    fn walk(
+        &mut self,
+        tokens: &[Token],
+        text: &str,
+        mut each: impl FnMut(usize, bool),
+    ) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        let mut start = 0;
+        let mut core = None; // last token of this sentence that is no closing mark
+        for next in 1..tokens.len() {
+            let last = tokens[next - 1];
+            if !closes(last.text(text)) {
+                core = Some(last);
+            }
+            self.open ^= last.text(text) == "\"";
+            let blank_line = is_blank_line(&text[last.end..tokens[next].start]);
+            self.open &= !blank_line;
+            let ends =
+                core.is_some_and(|core| ends_before(core, last, tokens[next], text, self.open));
+            if blank_line || ends || next - start >= LONGEST {
+                found.push(start..next);
+                (start, core) = (next, None);
+                each(next, self.open);
+            }
+        }
+        if start < tokens.len() {
+            found.push(start..tokens.len());
+        }
+        found
+    }
 }
 
 fn is_blank_line(gap: &str) -> bool {

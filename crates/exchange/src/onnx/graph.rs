@@ -17,24 +17,51 @@ pub enum Size {
 #[derive(Default)]
 pub struct Builder {
     graph: Graph,
+    /// What stands before the names of weights: the member of several networks whose turn it is.
+    scope: String,
 }
 
 impl Builder {
-    /// Declares an input.
+    /// Puts `scope` before the names that follow.
+    pub fn enter(&mut self, scope: String) {
+        self.scope = scope;
+    }
+
+    /// `name` as it stands in the graph.
+    pub fn scoped(&self, name: &str) -> String {
+        format!("{}{name}", self.scope)
+    }
+
+    /// Declares an input, whose name has no scope, unless it is there already.
     pub fn input(&mut self, name: &str, elements: i32, shape: &[Size]) -> String {
-        self.graph.input.push(value(name, elements, shape));
+        if !self.graph.input.iter().any(|input| input.name == name) {
+            self.graph.input.push(value(name, elements, shape));
+        }
         name.to_owned()
     }
 
     /// Stores weights.
     pub fn weights(&mut self, name: &str, values: ArrayViewD<'_, f32>) -> String {
-        self.graph.initializer.push(Tensor {
-            dims: values.shape().iter().map(|&n| n as i64).collect(),
-            data_type: FLOAT,
-            name: name.to_owned(),
-            raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        });
-        name.to_owned()
+        self.shared(self.scoped(name), values)
+    }
+
+    /// Stores values under a name without scope, unless they are there already.
+    pub fn shared(&mut self, name: String, values: ArrayViewD<'_, f32>) -> String {
+        if !self.graph.initializer.iter().any(|t| t.name == name) {
+            self.graph.initializer.push(Tensor {
+                dims: values.shape().iter().map(|&n| n as i64).collect(),
+                data_type: FLOAT,
+                name: name.clone(),
+                raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            });
+        }
+        name
+    }
+
+    /// Stores a number.
+    pub fn number(&mut self, v: f32) -> String {
+        let one = ArrayViewD::from_shape(vec![], std::slice::from_ref(&v)).expect("one number");
+        self.shared(format!("number {v}"), one)
     }
 
     /// Stores whole numbers, as a list, or as a single one without axes.

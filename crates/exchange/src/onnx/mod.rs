@@ -14,20 +14,23 @@
 //! emissions (steps, sentences, K) float   of no meaning behind a sentence's end
 //! ```
 //!
-//! The best path through a CRF is no part of the graph. Its weights and the rules of the tag scheme stand in
-//! the metadata under `crf` (JSON: `transitions` [from][to], `start`, `end`; a forbidden one is null), the tags
+//! Of several networks that tag together each is in the graph, and the scores are the mean of theirs. The weights of
+//! the first have their own names, those of the others stand after `member.1.`, `member.2.` and so on.
+//!
+//! The best path through a CRF is no part of the graph. Its weights (the mean of the members') and the rules of
+//! the tag scheme stand in the metadata under `crf` (JSON: `transitions` [from][to], `start`, `end`; a forbidden one is null), the tags
 //! under `tags`, the whole description under `longhand`.
 
 mod graph;
 mod proto;
 
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewD, Axis, concatenate, stack};
+use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, stack};
 use nn::bilstm::BiLstm;
 use nn::char_cnn::CharCnn;
 use nn::char_lstm::CharLstm;
 use nn::crf::{Allowed, Crf};
 use nn::lstm::Lstm;
-use nn::tagger::{Chars, Layer};
+use nn::tagger::{Chars, Layer, Tagger};
 use prost::Message;
 use serde_json::{Value, json};
 use train::Model;
@@ -42,16 +45,23 @@ const OPSET: i64 = 17;
 
 const KEY: &str = "longhand";
 
+/// Key of a CRF's weights, after the scope of its member.
+const CRF_WEIGHTS: &str = "crf.weights";
+
 pub(crate) fn write(model: &Model) -> Vec<u8> {
     let tags: Vec<&str> = model.tags.iter().collect();
     let entry = |key: &str, value: String| Entry { key: key.to_owned(), value };
     let mut metadata_props = vec![entry(KEY, model.meta()), entry("tags", json!(tags).to_string())];
     let rules = model.tagger.spec.rules.clone();
-    if let Some(crf) = &model.tagger.network.crf {
+    if let Some(mean) = model.tagger.mean_crf() {
         let rules = rules.unwrap_or_else(|| Allowed::all(tags.len()));
-        metadata_props.push(entry("crf", potentials(crf, &rules).to_string()));
+        metadata_props.push(entry("crf", potentials(&mean, &rules).to_string()));
         // As they are, those that the rules forbid as well: for reading the model back.
-        metadata_props.push(entry("crf.weights", weights_of(crf).to_string()));
+        let each = model.tagger.members().filter_map(|member| member.network.crf.as_ref());
+        let weights = each.enumerate().map(|(k, crf)| {
+            entry(&format!("{}{CRF_WEIGHTS}", scope(k)), weights_of(crf).to_string())
+        });
+        metadata_props.extend(weights);
     } else if let Some(rules) = rules {
         let free = Crf::<f32>::new(tags.len());
         metadata_props.push(entry("crf", potentials(&free, &rules).to_string()));
@@ -92,10 +102,31 @@ fn weights_of(crf: &Crf<f32>) -> Value {
     json!({ "transitions": rows, "start": crf.start.to_vec(), "end": crf.end.to_vec() })
 }
 
+/// The scores of each member, and their mean.
 fn graph_of(model: &Model) -> proto::Graph {
     let (tagger, b) = (&model.tagger, &mut Builder::default());
+    let each: Vec<String> = (0..).zip(tagger.members()).map(|(k, m)| member(b, k, m)).collect();
+    let mut scores = each[0].clone();
+    for others in &each[1..] {
+        scores = b.node("Add", &[&scores, others], Vec::new());
+    }
+    if each.len() > 1 {
+        let n = b.number(each.len() as f32);
+        scores = b.node("Div", &[&scores, &n], Vec::new());
+    }
+    b.output(&scores, "emissions", &token(Size::Known(tagger.spec.tags)));
+    std::mem::take(b).finish("longhand")
+}
+
+/// The shape of what there is for each token.
+fn token(last: Size) -> [Size; 3] {
+    [Size::Open("steps"), Size::Open("sentences"), last]
+}
+
+/// The scores of one network, number `k` of those that tag together.
+fn member(b: &mut Builder, k: usize, tagger: &Tagger<f32>) -> String {
+    b.enter(scope(k));
     let network = &tagger.network;
-    let token = |last: Size| [Size::Open("steps"), Size::Open("sentences"), last];
     let tables = tagger.spec.tables.len();
     let words = b.input("words", INT64, &token(Size::Known(tables)));
     let lengths = b.input("lengths", INT32, &[Size::Open("sentences")]);
@@ -111,8 +142,12 @@ fn graph_of(model: &Model) -> proto::Graph {
     let mut x = b.node("Sum", &rows, Vec::new());
     if let Some(layer) = &network.projection {
         let ids = b.input("vectors", INT64, &[Size::Open("steps"), Size::Open("sentences")]);
-        let table = tagger.vectors.as_ref().expect("what is projected").table();
-        let table = b.weights("vectors.table", table.view().into_dyn());
+        let vectors = tagger.vectors.as_ref().expect("what is projected");
+        let table = vectors.table().view().into_dyn();
+        let table = match vectors.is_tuned() {
+            true => b.weights("vectors.table", table),
+            false => b.shared("vectors.table".into(), table), // one for all members
+        };
         let rows = b.node("Gather", &[&table, &ids], Vec::new());
         let added = affine(b, &rows, "projection.w", layer.w.view(), None);
         x = b.node("Add", &[&x, &added], Vec::new());
@@ -135,8 +170,12 @@ fn graph_of(model: &Model) -> proto::Graph {
         let votes = b.node("ReduceSum", &[&rows, &axes], vec![int("keepdims", 0)]);
         scores = b.node("Add", &[&scores, &votes], Vec::new());
     }
-    b.output(&scores, "emissions", &token(Size::Known(tagger.spec.tags)));
-    std::mem::take(b).finish("longhand")
+    scores
+}
+
+/// What stands before the names of a member's weights.
+fn scope(k: usize) -> String {
+    if k == 0 { String::new() } else { format!("member.{k}.") }
 }
 
 /// x Wᵀ + b, the bias under the same layer's name.
@@ -203,7 +242,7 @@ fn lstm(
     let bias = b.weights(&format!("{name}.B"), bias.view().into_dyn());
     let kind = if directions.len() == 2 { "bidirectional" } else { "forward" };
     let attributes = vec![int("hidden_size", directions[0].n_hidden()), text("direction", kind)];
-    let (y, last) = (format!("{name}.h"), format!("{name}.last"));
+    let [y, last] = ["h", "last"].map(|what| b.scoped(&format!("{name}.{what}")));
     b.outputs("LSTM", &[x, &w, &r, &bias, lengths], attributes, &[&y, &last]);
     (y, last)
 }
@@ -258,8 +297,7 @@ fn char_cnn(b: &mut Builder, layer: &CharCnn<f32>, letters: &str, counts: &str) 
     let bias = b.weights("chars.b", layer.b.view().into_dyn());
     let pads = vec![ints("pads", &[1, 1]), ints("kernel_shape", &[3])];
     let z = b.node("Conv", &[&e, &filters, &bias], pads); // (U, M, L)
-    let one = b.weights("one", ArrayViewD::from_shape(vec![], &[1.0]).expect("one number"));
-    let far = b.weights("far", ArrayViewD::from_shape(vec![], &[1e9]).expect("one number"));
+    let (one, far) = (b.number(1.0), b.number(1e9));
     let outside = b.node("Sub", &[&inside, &one], Vec::new()); // 0 inside, −1 outside
     let outside = b.node("Mul", &[&outside, &far], Vec::new());
     let outside = b.node("Transpose", &[&outside], vec![ints("perm", &[1, 0])]);
@@ -297,8 +335,10 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Content, String> {
             _ => tensors.push(Named { name: t.name.clone(), values: floats(t)? }),
         }
     }
-    if let Some(text) = prop("crf.weights") {
-        tensors.extend(crf_tensors(text)?);
+    for entry in &file.metadata_props {
+        if let Some(scope) = entry.key.strip_suffix(CRF_WEIGHTS) {
+            tensors.extend(crf_tensors(scope, &entry.value)?);
+        }
     }
     Ok(Content { meta, naming: Naming::Ours, tensors })
 }
@@ -337,18 +377,18 @@ fn lstm_tensors(
     each.collect()
 }
 
-fn crf_tensors(text: &str) -> Result<Vec<Named>, String> {
+fn crf_tensors(scope: &str, text: &str) -> Result<Vec<Named>, String> {
     #[derive(serde::Deserialize)]
     struct Weights {
         transitions: Vec<Vec<f32>>,
         start: Vec<f32>,
         end: Vec<f32>,
     }
-    let w: Weights = serde_json::from_str(text).map_err(|e| format!("crf.weights: {e}"))?;
+    let w: Weights = serde_json::from_str(text).map_err(|e| format!("{scope}crf.weights: {e}"))?;
     let k = w.start.len();
     let square = Array2::from_shape_vec((k, k), w.transitions.concat());
-    let square = square.map_err(|_| "crf.weights: transitions are not square".to_owned())?;
-    let named = |name: &str, values| Named { name: format!("crf.{name}"), values };
+    let square = square.map_err(|_| format!("{scope}crf.weights: transitions are not square"))?;
+    let named = |name: &str, values| Named { name: format!("{scope}crf.{name}"), values };
     Ok(vec![
         named("transitions", square.into_dyn()),
         named("start", Array1::from(w.start).into_dyn()),

@@ -1,0 +1,156 @@
+//! Kernels, one by one, against the layers of `nn` in f64, whose gradients are checked by central differences.
+//!
+//! On this processor through the shim (`--features shim`), on a GPU with `--features driver` alone. Where there
+//! is no GPU the tests say so and pass, unless `LONGHAND_REQUIRE_CUDA` is set.
+//!
+//! Inputs are new at every run, from a seed that is printed when a test fails; `LONGHAND_TEST_SEED` sets it.
+
+mod chars;
+mod heads;
+mod lstm;
+mod rows;
+#[cfg(feature = "shim")]
+mod sanitized;
+mod step;
+
+use std::sync::OnceLock;
+
+use ndarray::Array2;
+use tensor::random::{Purpose, Stream};
+
+use crate::{Engine, Machine, Span};
+
+/// Bounds: of values, and of gradients, relative to the norm of the tensor; of each value.
+const VALUES: f64 = 5e-6;
+const EACH: f64 = 2e-5;
+const GRADIENTS: f64 = 2e-5;
+
+/// Orders in which the shim takes threads; a GPU has its own.
+const ORDERS: [i32; 4] = [0, 1, 2, 3];
+
+/// Lengths of sentences: T = 1, 2, 22, 104; B = 1, 7, 8, 9, 19; equal and ragged.
+fn lengths() -> Vec<Vec<usize>> {
+    let ragged = |n: usize, longest: usize| -> Vec<usize> {
+        (0..n).map(|r| (longest * (n - r) * (n - r)).div_ceil(n * n)).collect()
+    };
+    vec![
+        vec![1],
+        vec![2],
+        vec![1; 7],
+        vec![2; 8],
+        ragged(9, 22),
+        ragged(19, 22),
+        vec![104],
+        ragged(8, 104),
+    ]
+}
+
+#[cfg(feature = "shim")]
+fn machine(order: i32) -> Option<Box<dyn Machine>> {
+    Some(Box::new(crate::shim::Shim::open(order)?))
+}
+
+#[cfg(not(feature = "shim"))]
+fn machine(order: i32) -> Option<Box<dyn Machine>> {
+    match crate::gpu() {
+        Ok(gpu) => Some(gpu),
+        Err(e) if std::env::var_os("LONGHAND_REQUIRE_CUDA").is_some() => panic!("{e}"),
+        Err(e) => {
+            if order == 0 {
+                eprintln!("skipped: {e}");
+            }
+            None
+        }
+    }
+}
+
+fn engine(order: i32) -> Option<Engine> {
+    machine(order).map(Engine::new)
+}
+
+/// The seed of this run.
+fn seed() -> u64 {
+    static SEED: OnceLock<u64> = OnceLock::new();
+    *SEED.get_or_init(|| {
+        let given = std::env::var("LONGHAND_TEST_SEED").ok().map(|s| s.parse().expect("a number"));
+        let now = || {
+            let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            since.expect("a clock").as_micros() as u64
+        };
+        let seed = given.unwrap_or_else(now);
+        println!("LONGHAND_TEST_SEED={seed}");
+        seed
+    })
+}
+
+/// `len` numbers within ± `scale`; `which` names the draw.
+fn draw(which: u32, len: usize, scale: f64) -> Vec<f32> {
+    draw_by(seed(), which, len, scale)
+}
+
+fn draw_by(seed: u64, which: u32, len: usize, scale: f64) -> Vec<f32> {
+    let mut stream = Stream::new(seed, Purpose::Test, which, 0);
+    (0..len).map(|_| (scale * (2.0 * f64::from(stream.unit()) - 1.0)) as f32).collect()
+}
+
+/// Numbers below `below`.
+fn whole(which: u32, len: usize, below: usize) -> Vec<u32> {
+    draw(which, len, 0.5).iter().map(|v| ((v + 0.5) * below as f32) as u32 % below as u32).collect()
+}
+
+fn matrix(v: &[f32], columns: usize) -> Array2<f64> {
+    let values = v.iter().map(|&v| f64::from(v)).collect();
+    Array2::from_shape_vec((v.len() / columns, columns), values).expect("whole rows")
+}
+
+impl Engine {
+    fn put(&mut self, numbers: &[f32]) -> Span {
+        self.put_bits(&numbers.iter().map(|v| v.to_bits()).collect::<Vec<_>>())
+    }
+
+    fn put_bits(&mut self, numbers: &[u32]) -> Span {
+        let span = Span::new(&mut *self.machine, numbers.len()).expect("memory");
+        let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_ne_bytes()).collect();
+        self.machine.write(span.at, &bytes).expect("it is there");
+        span
+    }
+
+    /// Memory that holds NaN, on a GPU too.
+    fn poisoned(&mut self, len: usize) -> Span {
+        self.put(&vec![f32::NAN; len])
+    }
+
+    fn get(&mut self, span: Span) -> Vec<f32> {
+        let mut bytes = vec![0; 4 * span.len];
+        self.machine.read(span.at, &mut bytes).expect("it is there");
+        crate::network::numbers_of(&bytes)
+    }
+}
+
+/// ‖a − b‖ / ‖b‖, and the largest difference; NaN where either is.
+fn differences<'a>(a: &[f32], b: impl IntoIterator<Item = &'a f64>) -> (f64, f64) {
+    let (mut squares, mut norm, mut most, mut n) = (0.0, 0.0, 0.0f64, 0);
+    for (&a, &b) in a.iter().zip(b) {
+        let d = f64::from(a) - b;
+        squares += d * d;
+        norm += b * b;
+        most = if d.is_nan() { f64::NAN } else { most.max(d.abs()) };
+        n += 1;
+    }
+    assert_eq!(n, a.len(), "as many numbers");
+    (if norm == 0.0 { squares.sqrt() } else { (squares / norm).sqrt() }, most)
+}
+
+fn assert_values<'a>(what: &str, a: &[f32], b: impl IntoIterator<Item = &'a f64>) {
+    let (far, most) = differences(a, b);
+    assert!(far <= VALUES && most <= EACH, "{what}: {far:e}, {most:e} (seed {})", seed());
+}
+
+fn assert_gradient<'a>(what: &str, a: &[f32], b: impl IntoIterator<Item = &'a f64>) {
+    let (far, _) = differences(a, b);
+    assert!(far <= GRADIENTS, "{what}: {far:e} off (seed {})", seed());
+}
+
+fn bits(numbers: &[f32]) -> Vec<u32> {
+    numbers.iter().map(|v| v.to_bits()).collect()
+}

@@ -1,0 +1,168 @@
+//! Tagging on a device: large batches go to it one after the other, while this processor's threads read the next
+//! ones and turn what comes back into entities.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use data::Error;
+use ndarray::Array2;
+use nn::Packing;
+use rayon::prelude::*;
+
+use super::{Ask, Padded, Ready, Tagged, Voice, in_order};
+use crate::config::Decode;
+use crate::device::Tags;
+use crate::lexicon::Lexicon;
+
+/// Sentences of a batch, and tokens, unless one sentence alone has more.
+const SENTENCES: usize = 512;
+const TOKENS: usize = 16 << 10;
+
+/// A device that a model tags on, until it fails.
+pub(super) struct OnDevice {
+    tags: Box<dyn Tags>,
+    failure: OnceLock<Error>,
+}
+
+impl fmt::Debug for OnDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.tags.name())
+    }
+}
+
+impl Ready {
+    /// Tags on `device` from now on. If it fails, this processor goes on: see [`Ready::failure`].
+    #[must_use]
+    pub fn on(self, device: Box<dyn Tags>) -> Self {
+        let device = OnDevice { tags: device, failure: OnceLock::new() };
+        Self { device: Some(device.into()), ..self }
+    }
+
+    /// Whether it tags on a device.
+    pub fn is_on_device(&self) -> bool {
+        self.device.is_some()
+    }
+
+    /// Why the device does not tag any more. What came before it and what came after are right.
+    pub fn failure(&self) -> Option<&Error> {
+        self.device.as_ref()?.failure.get()
+    }
+
+    /// As [`Ready::tag`], on all cores or on the device: for much.
+    pub fn tag_all<W: AsRef<str>>(
+        &self,
+        sentences: &[impl AsRef<[W]>],
+        likely: bool,
+    ) -> Vec<Tagged> {
+        match self.tag_on_device(sentences, likely) {
+            Some(tagged) => tagged,
+            None => self.model.tag_entities(sentences, likely),
+        }
+    }
+
+    /// None if there is no device, or it fails.
+    pub(super) fn tag_on_device<W: AsRef<str>>(
+        &self,
+        sentences: &[impl AsRef<[W]>],
+        likely: bool,
+    ) -> Option<Vec<Tagged>> {
+        let device = self.device.as_ref().filter(|d| d.failure.get().is_none())?;
+        let tagged = self.model.read(sentences, |voice, lexicon, numbers| {
+            let ask = Ask { voice, known: &self.known };
+            tag(&*device.tags, &ask, lexicon, numbers, likely)
+        });
+        // The first failure is the one to tell.
+        tagged.map_err(|e| device.failure.set(e)).ok()
+    }
+}
+
+fn tag(
+    device: &dyn Tags,
+    ask: &Ask<'_>,
+    lexicon: &Lexicon,
+    numbers: &[&[u32]],
+    likely: bool,
+) -> data::Result<Vec<Tagged>> {
+    let Voice { decode, padding, .. } = ask.voice;
+    let texts = Padded::new(numbers, padding);
+    let tagged = batches(numbers.len(), |i| texts.words(i).len()).into_par_iter().map(|batch| {
+        let words: Vec<&[u32]> = batch.iter().map(|&i| texts.words(i)).collect();
+        let packing = Packing::new(words.iter().map(|w| w.len()).collect());
+        let input = lexicon.input(&words, &packing, |_, _| false);
+        let by_path = decode == Decode::Best;
+        let answer = device.tag(&input, by_path, likely || !by_path)?;
+        let tags = match by_path {
+            true => sentences_of(&answer.tags, &packing),
+            false => ask.tags(&answer.scores, &packing),
+        };
+        let lengths: Vec<usize> = batch.iter().map(|&i| numbers[i as usize].len()).collect();
+        let tagged = entities(ask, &tags, &lengths, &answer.scores, &packing, likely);
+        Ok((batch, tagged))
+    });
+    Ok(in_order(numbers.len(), tagged.collect::<data::Result<_>>()?))
+}
+
+/// Sentences that are not empty, longest first, in batches.
+fn batches(sentences: usize, length: impl Fn(u32) -> usize) -> Vec<Vec<u32>> {
+    let mut all: Vec<u32> = (0..sentences as u32).filter(|&i| length(i) > 0).collect();
+    all.sort_by_key(|&i| std::cmp::Reverse(length(i)));
+    let mut batches: Vec<Vec<u32>> = Vec::new();
+    let mut tokens = 0;
+    for i in all {
+        match batches.last_mut() {
+            Some(batch) if batch.len() < SENTENCES && tokens + length(i) <= TOKENS => batch.push(i),
+            _ => {
+                tokens = 0;
+                batches.push(vec![i]);
+            }
+        }
+        tokens += length(i);
+    }
+    batches
+}
+
+fn sentences_of(tags: &[u32], packing: &Packing) -> Vec<Vec<u32>> {
+    let lengths = packing.lengths().iter().enumerate();
+    lengths.map(|(r, &n)| (0..n).map(|t| tags[packing.row(r, t)]).collect()).collect()
+}
+
+fn entities(
+    ask: &Ask<'_>,
+    tags: &[Vec<u32>],
+    lengths: &[usize],
+    scores: &Array2<f32>,
+    packing: &Packing,
+    likely: bool,
+) -> Vec<Tagged> {
+    let reading = &ask.known.reading;
+    let belief = likely.then(|| ask.belief(scores, packing));
+    let tagged = |(r, &n): (usize, &usize)| {
+        let tags = tags[r][..n].to_vec();
+        let entities = match &belief {
+            Some(belief) => reading.likely(&tags, r, belief),
+            None => reading.entities(&tags),
+        };
+        Tagged { tags, entities }
+    };
+    lengths.par_iter().enumerate().map(tagged).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_hold_every_sentence_once_longest_first_and_no_more_than_they_may() {
+        let length = |i: u32| (i as usize * 37) % 90;
+        let batches = batches(3000, length);
+        let all: Vec<u32> = batches.concat();
+        assert!(all.is_sorted_by_key(|&i| std::cmp::Reverse(length(i))));
+        assert_eq!(all.len(), (0..3000).filter(|&i| length(i) > 0).count());
+        for batch in &batches {
+            let tokens: usize = batch.iter().map(|&i| length(i)).sum();
+            assert!(batch.len() <= SENTENCES && tokens <= TOKENS, "{} {tokens}", batch.len());
+        }
+        assert!(batches.len() < 12, "{}", batches.len());
+        assert_eq!(super::batches(2, |_| 20_000), [[0], [1]]);
+    }
+}
