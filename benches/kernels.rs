@@ -12,9 +12,9 @@ use std::hint::black_box;
 
 use common::{bench_flop, stream};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 use tensor::simd::{Level, with_level};
-use tensor::{AdamRates, LstmKernel, LstmStep, adam_update, add_dot, dot, init, scratch};
+use tensor::{AdamRates, LstmKernel, LstmStep, Packed, adam_update, add_dot, dot, init, scratch};
 
 fn matrix(rows: usize, columns: usize) -> Array2<f32> {
     init::uniform(rows, columns, 1.0, &mut stream((rows * 1000 + columns) as u32))
@@ -29,6 +29,13 @@ fn products(c: &mut Criterion) {
         bench_flop(&mut group, &format!("A_Bt/{m}x{k}x{n}"), flop, 1, |_| {
             scratch::give(dot(black_box(&a), &b.t()));
         });
+        // The same with W packed beforehand, as a model that is ready has it.
+        if let Some(packed) = Packed::new(&b) {
+            let bias = Array1::zeros(n);
+            bench_flop(&mut group, &format!("A_Bt/{m}x{k}x{n}/packed"), flop, 1, |_| {
+                scratch::give(packed.dot_bias(black_box(&a), &bias));
+            });
+        }
         // The same by ndarray, and by the plain code that the kernel has to agree with.
         bench_flop(&mut group, &format!("A_Bt/{m}x{k}x{n}/ndarray"), flop, 1, |_| {
             black_box(black_box(&a).dot(&b.t()));

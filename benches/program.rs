@@ -1,4 +1,4 @@
-//! What users wait for: a file read, a model opened, a sentence tagged, many sentences tagged.
+//! What users wait for: a file read, a model opened, the program started, a sentence tagged, many sentences tagged.
 //!
 //! ```text
 //! cargo bench --bench program
@@ -8,7 +8,8 @@
 mod common;
 
 use std::hint::black_box;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use data::{Corpus, ReadOptions, Split};
@@ -70,6 +71,29 @@ fn open(c: &mut Criterion) {
     group.finish();
 }
 
+/// Start, open, one sentence, exit: the whole of `longhand tag --text`. A model of your own: `LONGHAND_MODEL`.
+fn start(c: &mut Criterion) {
+    let mut group = c.benchmark_group("start");
+    let own = std::env::var("LONGHAND_MODEL").ok().map(|path| ("own", PathBuf::from(path)));
+    let dir = tempfile::tempdir().expect("a folder");
+    let ours = ["repaired", "fast"].map(|preset| {
+        let path = dir.path().join(preset);
+        trained(preset).1.save(&path).expect("a file");
+        (preset, path)
+    });
+    for (name, path) in ours.into_iter().chain(own) {
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                let mut program = Command::new(env!("CARGO_BIN_EXE_longhand"));
+                program.arg("tag").arg(&path).args(["--text", SENTENCE]);
+                let done = program.output().expect("the program runs");
+                assert!(done.status.success());
+            });
+        });
+    }
+    group.finish();
+}
+
 fn tag(c: &mut Criterion) {
     let mut group = c.benchmark_group("tag");
     for preset in ["repaired", "fast"] {
@@ -101,5 +125,5 @@ impl Observer for Silent {
     fn epoch(&mut self, _: &EpochRecord) {}
 }
 
-criterion_group!(benches, read, open, tag);
+criterion_group!(benches, read, open, start, tag);
 criterion_main!(benches);

@@ -1,5 +1,6 @@
 """Tests of the scripts in this folder: python3 -m unittest discover -s benches"""
 
+import argparse
 import contextlib
 import importlib.util
 import io
@@ -25,6 +26,7 @@ def load(name, path):
 baselines = load("baselines", "compare.py")
 pairs = load("pairs", "peers/compare.py")
 corpus = load("corpus", "peers/corpus.py")
+table = load("table", "peers/table.py")
 made_up = HERE / "gpu" / "made_up.py"
 losses = HERE / "gpu" / "losses.py"
 
@@ -163,6 +165,40 @@ class Corpus(unittest.TestCase):
         self.assertEqual(len(speeds), 1)
         with self.assertRaises(AssertionError):
             corpus.passes_of_tagging(lambda batch: batch[:1], numbers, 2, 0)
+
+
+class Rows(unittest.TestCase):
+    def options(self, **more):
+        given = {"csv": Path("a b.csv"), "split_file": None, "longhand": "lh", "python": None,
+                 "rust": Path("none"), "seconds": 5.0}
+        return argparse.Namespace(**{**given, **more})
+
+    def test_both_sides_get_the_same_data_batch_and_threads(self):
+        rows = table.rows(self.options(python="py", split_file=Path("s.txt")), 2)
+        trained = [row for row in rows if row.work.startswith("training") and row.peer.startswith("PyTorch")]
+        self.assertEqual(len(trained), 4)
+        for row in trained:
+            ours, theirs = shlex.split(row.ours), shlex.split(row.theirs)
+            for flag in ("--split-file", "--batch", "--threads"):
+                self.assertEqual(ours[ours.index(flag) + 1], theirs[theirs.index(flag) + 1], row)
+            self.assertIn("a b.csv", ours)
+            self.assertIn("a b.csv", theirs)
+            lazy = "lazy-rows=true" in ours
+            self.assertEqual(theirs[theirs.index("--adam") + 1], "sparse" if lazy else "dense")
+
+    def test_a_peer_that_is_not_there_is_left_out(self):
+        there = [table.is_there(row) for row in table.rows(self.options(), 1)]
+        self.assertEqual(set(there), {False})
+        rows = table.rows(self.options(python=sys.executable), 1)
+        self.assertEqual({row.peer.split(",")[0] for row in rows if table.is_there(row)},
+                         {"PyTorch", "onnxruntime"})
+
+    def test_a_row_is_written_with_its_spread_and_what_others_took(self):
+        row = table.rows(self.options(), 1)[0]
+        found = pairs.summary([100, 300, 200], [100, 100, 100])
+        written = table.line(row, 1, found, table.others_share((10, 4), (16, 9), 5, 2))
+        self.assertIn("| 200 / 100 | 2.00 (1.00 to 3.00) | 10 % |", written)
+        self.assertEqual(table.others_share((0, 0), (4, 5), 5, 2), 0.0)
 
 
 if __name__ == "__main__":

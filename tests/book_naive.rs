@@ -436,7 +436,7 @@ fn whole_network(t: &Tagger<f64>, ids: &[u32], tags: &[usize]) -> (f64, Tagger<f
     let dh_back = turned(&dh_back.to_owned());
     let (back, dx_back) = walk_backward(backward, &turned(&x), &h_back, &steps_back, &dh_back);
     grads.network.encoder[0] = Layer::BiLstm(BiLstm { forward: there, backward: back });
-    grads.words.rows = hot.t().dot(&(dx + turned(&dx_back))); // (1')
+    grads.words.rows = hot.t().dot(&(dx + turned(&dx_back))).into(); // (1')
     (loss, grads)
 }
 

@@ -56,6 +56,37 @@ fn standard_input_is_lines_and_each_gives_one() {
 }
 
 #[test]
+fn a_text_alone_is_tagged_as_among_others() {
+    let dir = Dir::new();
+    let words = ["Ann", "Lee", "met", "7", "people", "in", "Łódź", ".", "Rome", "Xy"];
+    let line = |n: usize| (0..1 + n * 7 % 23).map(move |t| words[(n * 3 + t * t) % 10]);
+    let lines: Vec<String> = (0..40).map(|n| line(n).collect::<Vec<_>>().join(" ")).collect();
+    let out = tag(&dir, &["--out", "jsonl"], &lines.join("\n")).expect(0).out;
+    let together: Vec<&str> = out.lines().collect();
+    assert!(out.matches("score").count() > 2, "entities with their probabilities: {out}");
+    // The library, and the program for one text.
+    let model = longhand::Model::open(model()).unwrap();
+    for (line, want) in lines.iter().zip(&together) {
+        let want = json(want);
+        let want = want["ents"].as_array().unwrap();
+        let found = model.tag(line);
+        assert_eq!(found.len(), want.len(), "{line}");
+        for (found, want) in found.iter().zip(want) {
+            assert_eq!(
+                (&found.text[..], &found.label[..]),
+                (want["text"].as_str().unwrap(), want["label"].as_str().unwrap(),)
+            );
+            let six_decimals = (found.score.unwrap() * 1e6).round() / 1e6;
+            assert_eq!(Some(six_decimals), want["score"].as_f64(), "{line}: {}", found.text);
+        }
+    }
+    for (line, want) in lines.iter().zip(&together).step_by(9) {
+        let alone = tag(&dir, &["--out", "jsonl", "--text", line], "").expect(0).out;
+        assert_eq!(alone.trim_end(), *want);
+    }
+}
+
+#[test]
 fn a_line_comes_back_before_the_next_is_sent() {
     let dir = Dir::new();
     let mut child = common::command(&dir.path("."))

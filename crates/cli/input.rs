@@ -29,8 +29,20 @@ pub fn embedded() -> Result<(Corpus, Split)> {
 /// # Errors
 /// E021 if there is none, E013 if it is none.
 pub fn model(path: &Path) -> Result<Model> {
+    found(path, Model::load)
+}
+
+/// As [`model`], its tables left in the file: see [`Model::map`].
+///
+/// # Errors
+/// As [`model`].
+pub fn mapped_model(path: &Path) -> Result<Model> {
+    found(path, Model::map)
+}
+
+fn found(path: &Path, open: fn(&Path) -> Result<Model>) -> Result<Model> {
     if !path.is_dir() {
-        return Model::load(path).map_err(|error| match error.code {
+        return open(path).map_err(|error| match error.code {
             "E021" if path.exists() => error,
             "E021" => no_model(path),
             _ => error,
@@ -38,7 +50,7 @@ pub fn model(path: &Path) -> Result<Model> {
     }
     let within = path.join(MODEL);
     if within.is_file() {
-        return Model::load(&within);
+        return open(&within);
     }
     let error = Error::new("E013", format!("{} holds no {MODEL}", path.display()));
     let runs = std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -187,6 +199,9 @@ pub fn set_threads(n: usize, screen: Screen) -> Result<()> {
         let cores = report::human::counted(cores, "core", "cores");
         let warning = Warning::new("W045", format!("{n} threads on {cores}"));
         warn(&[warning.help("results do not depend on it, only speed; 0 takes all cores")], screen);
+    }
+    if n == 0 {
+        return Ok(()); // all cores, which begin when there is work for them
     }
     let built = rayon::ThreadPoolBuilder::new().num_threads(n).build_global();
     built.map_err(|e| Error::new("E045", format!("cannot start {n} threads: {e}")))

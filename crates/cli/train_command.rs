@@ -11,7 +11,7 @@ use train::{
     Config, Dataset, Ending, IfThere, LastFiles, Model, Provenance, RunFolder, Trainer, results,
 };
 
-use train::results::PartResult;
+use train::results::{PartResult, Results};
 
 use crate::args::TrainArgs;
 use crate::input::{self, read_corpus};
@@ -30,7 +30,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     let folder = RunFolder::claim(&output(args), if_there)?;
     keep_inputs(args, &config, &output(args))?;
     input::set_threads(config.threads, screen)?;
-    let (corpus, split, split_name, mut warnings) = read(args, &config)?;
+    let (mut corpus, split, split_name, mut warnings) = read(args, &config)?;
     let scheme = scheme(args, &corpus)?;
     let what = match config.vectors.is_empty() {
         true => "counting words".to_owned(),
@@ -43,6 +43,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     warnings.extend(nothing_to_score(&dataset.split));
     warn(&warnings, screen);
     let check = check::before_training(&corpus, &dataset.split, scheme, screen);
+    corpus.release_places();
 
     let provenance = Provenance::of(&corpus, &dataset, split_name);
     let mut trainer = Trainer::new(config, dataset)?;
@@ -60,7 +61,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
         return Err(Stop::Interrupted);
     }
     drop(watch);
-    finish(&folder, &trainer, &corpus, check, screen)
+    finish(&folder, trainer, corpus, check, screen)
 }
 
 /// The tag scheme of the data, which all of its tags keep to.
@@ -262,22 +263,22 @@ fn vectors_line(dataset: &Dataset, config: &Config) -> String {
 /// Scores the best model, writes the last files and the report.
 fn finish(
     folder: &RunFolder,
-    trainer: &Trainer,
-    corpus: &Corpus,
+    mut trainer: Trainer,
+    corpus: Corpus,
     check: Value,
     screen: Screen,
 ) -> Result<(), Stop> {
+    trainer.release();
     let model = Model::load(&folder.model())?;
     let scoring = progress::spinner("scoring", screen.quiet);
-    let parts = results::part_results(trainer, &model, corpus);
+    let Results { parts, predictions, test_conll } =
+        results::part_results(&trainer, &model, &corpus);
     scoring.finish_and_clear();
     let tables = tables(&parts, screen);
-    let summary = results::summary(trainer, &model, &parts);
-    let test_conll = results::test_conll(trainer, corpus, parts[1].as_ref());
-    let judged = parts.iter().any(Option::is_some);
-    let predictions = results::predictions(trainer, parts);
+    let summary = results::summary(&trainer, &model, &parts);
+    drop((trainer, corpus, model)); // the report has to do with the files
     folder.finish(&LastFiles { check, predictions, test_conll, summary })?;
-    if judged {
+    if parts.iter().any(Option::is_some) {
         let page = report_command::write(folder.path(), None, None)?;
         if !screen.quiet {
             say(&format!("report: {}", page.display()));

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use data::{Error, Result};
+use ndarray::ArrayViewMut2;
 use nn::Params;
 use nn::dropout::Noise;
 use nn::embedding::RowGrads;
@@ -120,17 +121,17 @@ pub fn gradients(tagger: &Tagger<f64>, batch: &Batch, slip: Option<&Slip>) -> Ta
         ds *= packing.rows() as f64 / packing.sentences() as f64;
     }
     let rows = tagger.backward(cache, &ds, &mut grads.network);
-    let add = |rows: RowGrads<f64>, table: &mut _| match slip {
-        Some(Slip::RepeatedRows) => last_only(&rows, table),
-        _ => rows.add_to(table),
+    let add = |rows: RowGrads<f64>, mut table: ArrayViewMut2<f64>| match slip {
+        Some(Slip::RepeatedRows) => last_only(&rows, &mut table),
+        _ => rows.add_to(&mut table),
     };
-    add(rows.words, &mut grads.words.rows);
+    add(rows.words, grads.words.rows.view_mut());
     if let (Some(rows), Some(wide)) = (rows.wide, &mut grads.wide) {
-        add(rows, &mut wide.table);
+        add(rows, wide.table.view_mut());
     }
     let table = grads.vectors.as_mut().and_then(Vectors::trained_mut);
     if let (Some(rows), Some(table)) = (rows.vectors, table) {
-        add(rows, table);
+        add(rows, table.view_mut());
     }
     match slip {
         Some(Slip::Tensor(name, how)) => spoil(&mut grads, name, *how),
@@ -140,7 +141,7 @@ pub fn gradients(tagger: &Tagger<f64>, batch: &Batch, slip: Option<&Slip>) -> Ta
     grads
 }
 
-fn last_only(rows: &RowGrads<f64>, table: &mut ndarray::Array2<f64>) {
+fn last_only(rows: &RowGrads<f64>, table: &mut ArrayViewMut2<f64>) {
     for (i, &id) in rows.ids.iter().enumerate() {
         table.row_mut(id as usize).assign(&rows.rows.row(i / rows.per_row()));
     }

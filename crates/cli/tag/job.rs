@@ -38,6 +38,9 @@ pub struct Done<'a> {
     rest: Vec<(String, Box<RawValue>)>,
 }
 
+/// Tokens from which more than one thread pays.
+const SHORT: usize = 512;
+
 /// Fields of a JSON line that the output has itself.
 const OURS: [&str; 2] = ["text", "ents"];
 
@@ -91,8 +94,11 @@ impl Job {
         }
     }
 
-    /// Tags documents on all cores: for one long text.
+    /// Tags documents on all cores: for one long text. A short one is done before they would have begun.
     pub fn tag_on_all_cores<'a>(&self, documents: Vec<Unread<'a>>) -> Vec<Done<'a>> {
+        if documents.iter().map(|(document, _)| document.tokens.len()).sum::<usize>() < SHORT {
+            return self.tag(documents);
+        }
         let sentences: Vec<Vec<&str>> =
             documents.iter().flat_map(|(document, _)| document.words()).collect();
         self.doubt.look_at(self.ready.model(), sentences.iter().flatten().copied());

@@ -79,7 +79,7 @@ fn job(args: &TagArgs, choice: Choice, screen: Screen) -> Result<Job> {
         OutputKind::Conll | OutputKind::Brat | OutputKind::Spacy => false,
     };
     Ok(Job {
-        ready: device::ready(input::model(&args.model)?, choice, screen)?,
+        ready: device::ready(input::mapped_model(&args.model)?, choice, screen)?,
         output: args.out,
         offsets: match args.offsets {
             OffsetsArg::Chars => Offsets::Chars,

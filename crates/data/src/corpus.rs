@@ -218,7 +218,7 @@ impl Corpus {
 
     /// Line of a token, counted through the whole corpus, in its file.
     pub(crate) fn line_of_token(&self, token: usize) -> u64 {
-        u64::from(self.lines[token])
+        self.lines.get(token).copied().map_or(0, u64::from)
     }
 
     /// Replaces the tags of all tokens; `new_tags` yields one per token.
@@ -232,6 +232,13 @@ impl Corpus {
         assert_eq!(self.tag_ids.len(), self.n_tokens(), "one tag per token");
         self.tags = tags;
         self.has_tags = true;
+    }
+
+    /// Lets go of what a run does not ask for once its data is checked: the lines that messages name, and the
+    /// parts of speech. Lines are 0 from then on.
+    pub fn release_places(&mut self) {
+        (self.has_pos, self.pos, self.pos_ids) = (false, Interner::new(), Vec::new());
+        self.lines = Vec::new();
     }
 
     /// Heap bytes in use, for memory reports.
@@ -311,7 +318,8 @@ impl<'a> Sentence<'a> {
     /// Line of token `j` in its file, from 1.
     #[must_use]
     pub fn line(&self, j: usize) -> u64 {
-        u64::from(self.corpus.lines[self.start..self.end][j])
+        assert!(j < self.len(), "token {j} of {}", self.len());
+        self.corpus.line_of_token(self.start + j)
     }
 
     /// The words in order.

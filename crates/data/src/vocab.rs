@@ -4,8 +4,9 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use serde::de::{DeserializeSeed, SeqAccess, Visitor};
 use serde::ser::SerializeStruct;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::corpus::Corpus;
 use crate::interner::Interner;
@@ -157,7 +158,7 @@ impl Serialize for Vocab {
 struct StoredVocab {
     lower: bool,
     min_count: u32,
-    words: Vec<String>,
+    words: Words,
     counts: Vec<u64>,
 }
 
@@ -165,16 +166,69 @@ impl TryFrom<StoredVocab> for Vocab {
     type Error = String;
 
     fn try_from(stored: StoredVocab) -> std::result::Result<Self, String> {
-        let StoredVocab { lower, min_count, words, counts } = stored;
-        if words.first().is_none_or(|word| word != UNK_WORD) {
+        let StoredVocab { lower, min_count, words: Words(words), counts } = stored;
+        if words.iter().next() != Some(UNK_WORD) {
             return Err(format!("vocabulary: id 0 is not {UNK_WORD:?}"));
         }
         if words.len() != counts.len() {
             return Err(format!("vocabulary: {} words, {} counts", words.len(), counts.len()));
         }
-        let words = distinct(&words, "vocabulary")?;
         Ok(Self { words, counts, lower, min_count })
     }
+}
+
+/// The words of a file in the order of their ids. They go from the text into the interner without being
+/// strings of their own in between: opening a model waits for this.
+struct Words(Interner);
+
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        from.deserialize_seq(Self(Interner::new()))
+    }
+}
+
+impl<'de> Visitor<'de> for Words {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a list of words")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> std::result::Result<Self, A::Error> {
+        while list.next_element_seed(OneMore(&mut self.0))?.is_some() {}
+        Ok(self)
+    }
+}
+
+/// The next word of [`Words`].
+struct OneMore<'a>(&'a mut Interner);
+
+impl<'de> DeserializeSeed<'de> for OneMore<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> std::result::Result<(), D::Error> {
+        from.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for OneMore<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a word")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, word: &str) -> std::result::Result<(), E> {
+        let place = self.0.len();
+        match self.0.intern(word) as usize {
+            number if number == place => Ok(()),
+            number => Err(E::custom(twice("vocabulary", word, number, place))),
+        }
+    }
+}
+
+fn twice(what: &str, string: &str, number: usize, place: usize) -> String {
+    format!("{what}: {string:?} stands at {number} and at {place}")
 }
 
 /// The strings as an interner in which each has its place as number.
@@ -183,7 +237,7 @@ pub(crate) fn distinct(strings: &[String], what: &str) -> std::result::Result<In
     for (place, string) in strings.iter().enumerate() {
         let number = interner.intern(string) as usize;
         if number != place {
-            return Err(format!("{what}: {string:?} stands at {number} and at {place}"));
+            return Err(twice(what, string, number, place));
         }
     }
     Ok(interner)

@@ -19,7 +19,7 @@ pub enum Familiarity {
 }
 
 /// The words and the chunks that training has shown.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Familiar {
     words: HashSet<String>,
     /// The words of a chunk, joined by blanks.
@@ -40,18 +40,25 @@ impl Familiar {
         W: AsRef<str> + 'a,
         T: AsRef<str> + 'a,
     {
-        let mut familiar = Self { words: HashSet::new(), mentions: HashSet::new() };
-        for (words, tags) in sentences {
-            assert_eq!(words.len(), tags.len(), "{} words, {} tags", words.len(), tags.len());
-            for word in words.iter().map(AsRef::as_ref) {
-                if !familiar.words.contains(word) {
-                    familiar.words.insert(word.to_owned());
-                }
-            }
-            let mentions = chunks(rule, tags).into_iter().map(|c| joined(&words[c.start..c.end]));
-            familiar.mentions.extend(mentions);
-        }
+        let mut familiar = Self::default();
+        sentences.into_iter().for_each(|(words, tags)| familiar.add(rule, words, tags));
         familiar
+    }
+
+    /// Remembers one more training sentence.
+    ///
+    /// # Panics
+    ///
+    /// If it has another number of tags than of words.
+    pub fn add<W: AsRef<str>, T: AsRef<str>>(&mut self, rule: Rule, words: &[W], tags: &[T]) {
+        assert_eq!(words.len(), tags.len(), "{} words, {} tags", words.len(), tags.len());
+        for word in words.iter().map(AsRef::as_ref) {
+            if !self.words.contains(word) {
+                self.words.insert(word.to_owned());
+            }
+        }
+        let mentions = chunks(rule, tags).into_iter().map(|c| joined(&words[c.start..c.end]));
+        self.mentions.extend(mentions);
     }
 
     /// What training has shown of these words as a chunk.

@@ -30,14 +30,19 @@ impl MostFrequentTag {
         W: AsRef<str> + 'a,
         T: AsRef<str> + 'a,
     {
+        Self::fit_tokens(sentences.into_iter().flat_map(|(words, tags)| {
+            assert_eq!(words.len(), tags.len(), "{} words, {} tags", words.len(), tags.len());
+            words.iter().map(AsRef::as_ref).zip(tags.iter().map(AsRef::as_ref))
+        }))
+    }
+
+    /// As [`fit`](Self::fit), from the training tokens as `(word, tag)`: no list of them need be made.
+    pub fn fit_tokens<'a>(tokens: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut by_word: HashMap<&str, TagCounts> = HashMap::new();
         let mut overall = TagCounts::new();
-        for (words, tags) in sentences {
-            assert_eq!(words.len(), tags.len(), "{} words, {} tags", words.len(), tags.len());
-            for (word, tag) in words.iter().zip(tags) {
-                *by_word.entry(word.as_ref()).or_default().entry(tag.as_ref()).or_default() += 1;
-                *overall.entry(tag.as_ref()).or_default() += 1;
-            }
+        for (word, tag) in tokens {
+            *by_word.entry(word).or_default().entry(tag).or_default() += 1;
+            *overall.entry(tag).or_default() += 1;
         }
         let by_word = by_word.into_iter().map(|(word, tags)| (word.to_owned(), most(&tags)));
         Self { by_word: by_word.collect(), overall: most(&overall) }

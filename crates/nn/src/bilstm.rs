@@ -63,13 +63,7 @@ impl<F: Real> BiLstm<F> {
         let copy = scratch::copy(&x.view());
         let (h_there, forward) = self.forward.forward(copy, packing, Direction::Forward, there);
         let (h_back, backward) = self.backward.forward(x, packing, Direction::Backward, back);
-        let mut y = scratch::take((packing.rows(), self.n_out()));
-        let (mut left, mut right) = y.view_mut().split_at(Axis(1), self.forward.n_hidden()); // (1)
-        left.assign(&h_there);
-        right.assign(&h_back);
-        scratch::give(h_there);
-        scratch::give(h_back);
-        (y, Cache { forward, backward })
+        (side_by_side(h_there, h_back), Cache { forward, backward })
     }
 
     /// `dy` (N, 2H) → dx (N, D). Adds to `grads`.
@@ -86,10 +80,28 @@ impl<F: Real> BiLstm<F> {
         dx
     }
 
+    /// The same shapes, all 0, to be filled.
+    pub fn zeros(n_in: usize, n_hidden: usize) -> Self {
+        let [forward, backward] = [(); 2].map(|()| Lstm::zeros(n_in, n_hidden));
+        Self { forward, backward }
+    }
+
     /// Width of the output, 2H.
     pub fn n_out(&self) -> usize {
         2 * self.forward.n_hidden()
     }
+}
+
+/// (1): the states of both directions, each (N, H) → y (N, 2H).
+pub(crate) fn side_by_side<F: Real>(h_there: Array2<F>, h_back: Array2<F>) -> Array2<F> {
+    let (n, n_hidden) = h_there.dim();
+    let mut y = scratch::take((n, 2 * n_hidden));
+    let (mut left, mut right) = y.view_mut().split_at(Axis(1), n_hidden);
+    left.assign(&h_there);
+    right.assign(&h_back);
+    scratch::give(h_there);
+    scratch::give(h_back);
+    y
 }
 
 #[cfg(test)]

@@ -38,6 +38,11 @@ impl<F: Real> Dense<F> {
         Self { w: init::glorot_uniform(n_out, n_in, &mut stream), b: Array1::zeros(n_out) }
     }
 
+    /// The same shapes, all 0, to be filled.
+    pub fn zeros(n_in: usize, n_out: usize) -> Self {
+        Self { w: Array2::zeros((n_out, n_in)), b: Array1::zeros(n_out) }
+    }
+
     /// `x` (N, D) → y (N, K).
     ///
     /// # Panics

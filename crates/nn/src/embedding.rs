@@ -11,7 +11,7 @@
 //! The table holds most of a tagger's weights and a batch touches a few hundred of its rows, so its
 //! gradient is kept as [`RowGrads`]: which rows, and what to add to them.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayBase, ArrayView2, DataMut, Ix2};
 use tensor::{Real, prefetch, scratch, vectorised};
 
 use crate::params;
@@ -80,7 +80,7 @@ impl<F: Real> RowGrads<F> {
     ///
     /// # Panics
     /// If an id is not a row of `d_table`, or that has another width.
-    pub fn add_to(&self, d_table: &mut Array2<F>) {
+    pub fn add_to(&self, d_table: &mut ArrayBase<impl DataMut<Elem = F>, Ix2>) {
         for (i, &id) in self.ids.iter().enumerate() {
             let mut to = d_table.row_mut(id as usize);
             to += &self.rows.row(i / self.per_row());
@@ -99,8 +99,13 @@ impl<F: Real> RowGrads<F> {
 /// # Panics
 /// If an id is not a row of the table.
 #[inline]
-pub(crate) fn add_table_rows<F: Real>(table: &Array2<F>, ids: &[u32], next: &[u32], sum: &mut [F]) {
-    let rows = table.as_slice().expect("row-major");
+pub(crate) fn add_table_rows<F: Real>(
+    table: ArrayView2<'_, F>,
+    ids: &[u32],
+    next: &[u32],
+    sum: &mut [F],
+) {
+    let rows = table.to_slice().expect("row-major");
     let width = sum.len();
     let row = |id: u32| &rows[id as usize * width..][..width];
     next.iter().for_each(|&id| prefetch(row(id)));

@@ -30,6 +30,7 @@ pub mod lstm_cell;
 pub mod packing;
 pub mod params;
 pub mod projection;
+pub mod ready;
 pub mod softmax;
 pub mod sum_embedding;
 pub mod tagger;

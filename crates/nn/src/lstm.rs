@@ -79,6 +79,14 @@ pub struct Cache<F> {
     pub(crate) tanh_c: Lent<F>, // (N, H)
 }
 
+/// What a walk leaves behind besides h, as in [`Cache`].
+pub(crate) struct Walked<F> {
+    h_prev: Lent<F>,
+    gates: Lent<F>,
+    c: Lent<F>,
+    tanh_c: Lent<F>,
+}
+
 impl<F: Real> Lstm<F> {
     /// Keras's initial weights: Glorot-uniform input weights, orthogonal recurrent weights, bias 0
     /// but 1 for the forget gate (Jozefowicz, Zaremba, Sutskever 2015). `index` names the layer.
@@ -89,6 +97,12 @@ impl<F: Real> Lstm<F> {
         let mut b = Array1::zeros(4 * n_hidden);
         b.slice_mut(s![n_hidden..2 * n_hidden]).fill(F::one());
         Self { w_ih, w_hh, b }
+    }
+
+    /// The same shapes, all 0, to be filled.
+    pub fn zeros(n_in: usize, n_hidden: usize) -> Self {
+        let [w_ih, w_hh] = [n_in, n_hidden].map(|columns| Array2::zeros((4 * n_hidden, columns)));
+        Self { w_ih, w_hh, b: Array1::zeros(4 * n_hidden) }
     }
 
     /// Width of the input, D.
@@ -125,15 +139,31 @@ impl<F: Real> Lstm<F> {
         if let Some(m_x) = &masks.input {
             dropout::apply(&mut x, m_x, packing); // (1)
         }
-        let mut gates = dot_bias(&x, &self.w_ih.t(), &self.b); // (2)
+        let gates = dot_bias(&x, &self.w_ih.t(), &self.b); // (2)
+        let kernel = LstmKernel::new(&self.w_hh);
+        let recurrent = masks.recurrent.as_ref();
+        let (h, walk) = self.walk(gates, kernel.as_ref(), packing, direction, recurrent);
+        let Walked { h_prev, gates, c, tanh_c } = walk;
+        let (packing, x) = (packing.clone(), x.into());
+        (h, Cache { packing, direction, masks, x, h_prev, gates, c, tanh_c })
+    }
+
+    /// (3) to (5) at every step: `gates` (N, 4H) as (2) leaves them → h (N, H). `kernel` is that of `w_hh`.
+    pub(crate) fn walk(
+        &self,
+        mut gates: Array2<F>,
+        kernel: Option<&LstmKernel>,
+        packing: &Packing,
+        direction: Direction,
+        m_h: Option<&Array2<F>>,
+    ) -> (Array2<F>, Walked<F>) {
         let shape = (packing.rows(), self.n_hidden());
         let [mut h_prev, mut c, mut tanh_c, mut h] = [(); 4].map(|()| scratch::take(shape));
-        let kernel = LstmKernel::new(&self.w_hh);
         for step in direction.walk(packing) {
             let carried = step.rows.start..step.rows.start + step.carried();
             rows_mut(&mut h_prev, &carried).copy_from_slice(rows(&h, &step.prev)); // (3)
             rows_mut(&mut h_prev, &(carried.end..step.rows.end)).fill(F::zero());
-            if let Some(m_h) = &masks.recurrent {
+            if let Some(m_h) = m_h {
                 dropout::scale(rows_mut(&mut h_prev, &carried), m_h);
             }
             let (c_prev, c) = before_and_now(&mut c, &step.prev, &step.rows);
@@ -145,14 +175,13 @@ impl<F: Real> Lstm<F> {
                 tanh_c: rows_mut(&mut tanh_c, &step.rows),
                 h: rows_mut(&mut h, &step.rows),
             };
-            match &kernel {
+            match kernel {
                 Some(kernel) => kernel.step(step), // (4), (5)
                 None => self.step(step),
             }
         }
-        let [x, h_prev, gates, c, tanh_c] = [x, h_prev, gates, c, tanh_c].map(Lent::from);
-        let packing = packing.clone();
-        (h, Cache { packing, direction, masks, x, h_prev, gates, c, tanh_c })
+        let [h_prev, gates, c, tanh_c] = [h_prev, gates, c, tanh_c].map(Lent::from);
+        (h, Walked { h_prev, gates, c, tanh_c })
     }
 
     /// (4) and (5) one after the other. What the kernel makes of them in one pass has to agree.

@@ -12,7 +12,11 @@
 //! it and dx, which all of them get, is handed out once. As tensors they are separate, each under its
 //! name.
 
-use ndarray::{Array2, ArrayView2, ArrayViewD, ArrayViewMutD, s};
+use std::ops::Range;
+
+use ndarray::{
+    Array2, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD, Axis, CowArray, Ix2, s,
+};
 use tensor::random::{Purpose, Stream};
 use tensor::{Real, init, scratch};
 
@@ -21,13 +25,14 @@ use crate::embedding::{RowGrads, add_table_rows};
 
 /// Weights.
 #[derive(Clone, Debug)]
-pub struct SumEmbedding<F> {
-    /// (Σ V_t, D) the tables, one below the other.
-    pub rows: Array2<F>,
+pub struct SumEmbedding<F: 'static> {
+    /// (Σ V_t, D) the tables, one below the other. Borrowed while they are those of a mapped file; the first
+    /// change makes them our own.
+    pub rows: CowArray<'static, F, Ix2>,
     /// Name of each table.
     names: Vec<String>,
-    /// First row of each table, and at the end the number of all rows.
-    starts: Vec<usize>,
+    /// The rows of each table.
+    places: Vec<Range<usize>>,
 }
 
 /// What `backward` needs of `forward`.
@@ -55,13 +60,31 @@ impl<F: Real> SumEmbedding<F> {
     /// If there is no table.
     pub fn zeros(tables: &[(&str, usize)], n_out: usize) -> Self {
         assert!(!tables.is_empty(), "there is at least one table");
-        let mut starts = vec![0];
-        starts.extend(tables.iter().scan(0, |end, (_, rows)| {
-            *end += rows;
-            Some(*end)
-        }));
+        let mut end = 0;
+        let place = |(_, rows): &(&str, usize)| {
+            end += rows;
+            end - rows..end
+        };
+        let places: Vec<Range<usize>> = tables.iter().map(place).collect();
         let names = tables.iter().map(|(name, _)| name.to_string()).collect();
-        Self { rows: Array2::zeros((starts[tables.len()], n_out)), names, starts }
+        Self { rows: Array2::zeros((end, n_out)).into(), names, places }
+    }
+
+    /// Puts `rows` in the place of all tables. They may lie in another order: table t is at the rows
+    /// `places[t]`.
+    ///
+    /// # Panics
+    /// If the tables are not as large as they were, or do not fill `rows`.
+    pub fn borrow(&mut self, rows: ArrayView2<'static, F>, places: Vec<Range<usize>>) {
+        assert_eq!(rows.dim(), self.rows.dim(), "as many rows and columns as there were");
+        let sizes = |places: &[Range<usize>]| places.iter().map(Range::len).collect::<Vec<_>>();
+        assert_eq!(sizes(&places), sizes(&self.places), "tables as large as they were");
+        let mut sorted: Vec<&Range<usize>> =
+            places.iter().filter(|place| !place.is_empty()).collect();
+        sorted.sort_by_key(|place| place.start);
+        assert!(sorted.windows(2).all(|two| two[0].end == two[1].start), "tables without gaps");
+        self.rows = rows.into();
+        self.places = places;
     }
 
     /// Number of tables, T.
@@ -71,12 +94,12 @@ impl<F: Real> SumEmbedding<F> {
 
     /// Table `t` (V_t, D).
     pub fn table(&self, t: usize) -> ArrayView2<'_, F> {
-        self.rows.slice(s![self.starts[t]..self.starts[t + 1], ..])
+        self.rows.slice(s![self.places[t].clone(), ..])
     }
 
     /// Table `t` (V_t, D), to be changed.
-    pub fn table_mut(&mut self, t: usize) -> ndarray::ArrayViewMut2<'_, F> {
-        self.rows.slice_mut(s![self.starts[t]..self.starts[t + 1], ..])
+    pub fn table_mut(&mut self, t: usize) -> ArrayViewMut2<'_, F> {
+        self.rows.slice_mut(s![self.places[t].clone(), ..])
     }
 
     /// `ids` (N·T), those of a token together in the order of the tables → x (N, D).
@@ -90,7 +113,7 @@ impl<F: Real> SumEmbedding<F> {
         for (n, mut x_n) in x.rows_mut().into_iter().enumerate() {
             let (now, next) = ids[n * tables..].split_at(tables);
             let next = &next[..tables.min(next.len())];
-            add_table_rows(&self.rows, now, next, x_n.as_slice_mut().expect("row-major")); // (1)
+            add_table_rows(self.rows.view(), now, next, x_n.as_slice_mut().expect("row-major")); // (1)
         }
         (x, Cache { ids })
     }
@@ -112,8 +135,8 @@ impl<F: Real> SumEmbedding<F> {
         let mut rows = Vec::with_capacity(ids.len());
         for token in ids.chunks_exact(n_tables) {
             for (t, &id) in token.iter().enumerate() {
-                let row = self.starts[t] + id as usize;
-                assert!(row < self.starts[t + 1], "row {id} of table {}", self.names[t]);
+                let row = self.places[t].start + id as usize;
+                assert!(row < self.places[t].end, "row {id} of table {}", self.names[t]);
                 rows.push(row as u32);
             }
         }
@@ -128,14 +151,17 @@ impl<F: Real> Params<F> for SumEmbedding<F> {
     }
 
     fn tensors_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, F>)> {
+        let mut down: Vec<usize> = (0..self.tables()).collect();
+        down.sort_by_key(|&t| (self.places[t].start, self.places[t].end));
         let mut tables = Vec::new();
         let mut rest = self.rows.view_mut();
-        for (name, rows) in self.names.iter().zip(self.starts.windows(2)) {
-            let (table, below) = rest.split_at(ndarray::Axis(0), rows[1] - rows[0]);
-            tables.push((name.clone(), table.into_dyn()));
+        for t in down {
+            let (table, below) = rest.split_at(Axis(0), self.places[t].len());
+            tables.push((t, table));
             rest = below;
         }
-        tables
+        tables.sort_by_key(|(t, _)| *t);
+        tables.into_iter().map(|(t, table)| (self.names[t].clone(), table.into_dyn())).collect()
     }
 }
 
@@ -149,7 +175,7 @@ mod tests {
     const D: usize = 3;
 
     fn layer() -> SumEmbedding<f64> {
-        SumEmbedding { rows: normal(0, 9, D), ..SumEmbedding::zeros(&TABLES, D) }
+        SumEmbedding { rows: normal(0, 9, D).into(), ..SumEmbedding::zeros(&TABLES, D) }
     }
 
     #[test]
@@ -189,6 +215,28 @@ mod tests {
         assert_eq!(layer.table(0), alone.rows);
         assert_ne!(layer.table(0).row(0), layer.table(1).row(0));
         assert!(layer.rows.iter().all(|w| w.abs() <= 0.05 && *w != 0.0));
+    }
+
+    #[test]
+    fn borrowed_tables_may_lie_in_another_order_and_become_our_own_when_changed() {
+        let own = layer();
+        // words 0..4, endings 4..6, shapes 6..9 in the order shapes, words, endings
+        let order = [6, 7, 8, 0, 1, 2, 3, 4, 5];
+        let there: &'static Array2<f64> = Box::leak(Box::new(own.rows.select(Axis(0), &order)));
+        let mut borrowed = SumEmbedding::<f64>::zeros(&TABLES, D);
+        borrowed.borrow(there.view(), vec![3..7, 7..9, 0..3]);
+        let ids = [3, 1, 0, 0, 0, 2];
+        assert_eq!(borrowed.forward(&ids).0, own.forward(&ids).0);
+        let same =
+            |a: &SumEmbedding<f64>| a.tensors().iter().zip(own.tensors()).all(|(a, b)| *a == b);
+        assert!(same(&borrowed));
+        let mut copy = borrowed.clone();
+        for ((name, mut to), (own_name, _)) in copy.tensors_mut().into_iter().zip(own.tensors()) {
+            assert_eq!(name, own_name);
+            to += 1.0;
+        }
+        assert_eq!(copy.table(1).row(1), own.table(1).row(1).mapv(|v| v + 1.0));
+        assert!(same(&borrowed), "what was borrowed is unchanged");
     }
 
     #[test]

@@ -280,7 +280,7 @@ pub struct Network<F> {
 
 /// Weights of the whole tagger.
 #[derive(Clone, Debug)]
-pub struct Tagger<F> {
+pub struct Tagger<F: 'static> {
     /// What it is made of.
     pub spec: Spec,
     /// Rows that are added for a word.
@@ -310,13 +310,18 @@ pub struct TableGrads<F> {
 /// What `backward` needs of `forward`.
 pub struct Cache<F> {
     packing: Packing,
-    words: sum_embedding::Cache,
-    vectors: Option<(Vec<u32>, projection::Cache<F>)>,
-    chars: Option<(Spellings, Vec<u32>, CharsCache<F>)>,
+    words: ReadCache<F>,
     layers: Vec<LayerCache<F>>,
     dense_mask: Option<Array2<F>>,
     dense: dense::Cache<F>,
     wide: Option<(Vec<u32>, Option<Vec<bool>>)>,
+}
+
+/// What `backward` needs of [`Tagger::read`].
+pub(crate) struct ReadCache<F> {
+    words: sum_embedding::Cache,
+    vectors: Option<(Vec<u32>, projection::Cache<F>)>,
+    chars: Option<(Spellings, Vec<u32>, CharsCache<F>)>,
 }
 
 impl<F: Real> Cache<F> {
@@ -339,42 +344,53 @@ impl<F: Real> Tagger<F> {
     /// rest as their layers say. All follow from `seed`. Pretrained vectors are zeros until
     /// [`Tagger::set_vectors`].
     pub fn new(spec: Spec, seed: u64) -> Self {
-        let words = SumEmbedding::new(&spec.named_tables(), spec.embedding, seed, 0);
-        Self::with_words(spec, words, seed)
+        Self::drawn(spec, Some(seed))
     }
 
-    /// The same shapes, to be filled from a file: millions of random numbers are spared, those of the
-    /// tables.
+    /// The same shapes, to be filled from a file: millions of random numbers are spared.
     pub fn unfilled(spec: Spec) -> Self {
-        let words = SumEmbedding::zeros(&spec.named_tables(), spec.embedding);
-        Self::with_words(spec, words, 0)
+        Self::drawn(spec, None)
     }
 
-    fn with_words(spec: Spec, words: SumEmbedding<F>, seed: u64) -> Self {
+    /// Without a seed, tables, recurrent layers and dense layer are 0.
+    fn drawn(spec: Spec, random: Option<u64>) -> Self {
+        let (tables, seed) = (spec.named_tables(), random.unwrap_or(0));
+        let words = match random {
+            Some(seed) => SumEmbedding::new(&tables, spec.embedding, seed, 0),
+            None => SumEmbedding::zeros(&tables, spec.embedding),
+        };
         let mut n_in = spec.n_input();
         let mut encoder = Vec::new();
         for (l, layer) in spec.encoder.iter().enumerate() {
             let index = 1 + 2 * l as u16; // a layer takes two numbers, one a direction
-            encoder.push(match layer.kind {
-                LayerKind::Lstm => Layer::Lstm(Lstm::new(n_in, layer.n_hidden, seed, index)),
-                LayerKind::BiLstm => Layer::BiLstm(BiLstm::new(n_in, layer.n_hidden, seed, index)),
+            let n = layer.n_hidden;
+            encoder.push(match (layer.kind, random) {
+                (LayerKind::Lstm, Some(seed)) => Layer::Lstm(Lstm::new(n_in, n, seed, index)),
+                (LayerKind::Lstm, None) => Layer::Lstm(Lstm::zeros(n_in, n)),
+                (LayerKind::BiLstm, Some(seed)) => Layer::BiLstm(BiLstm::new(n_in, n, seed, index)),
+                (LayerKind::BiLstm, None) => Layer::BiLstm(BiLstm::zeros(n_in, n)),
             });
             n_in = layer.n_out();
         }
+        let dense = match random {
+            Some(seed) => Dense::new(n_in, spec.tags, seed, u16::MAX),
+            None => Dense::zeros(n_in, spec.tags),
+        };
         let network = Network {
             projection: spec
                 .vectors
                 .map(|v| Projection::new(v.columns, spec.embedding, seed, u16::MAX - 1)),
             chars: spec.chars.map(|c| Chars::new(c, seed, u16::MAX - 4)),
             encoder,
-            dense: Dense::new(n_in, spec.tags, seed, u16::MAX),
+            dense,
             crf: (spec.head == Head::Crf).then(|| Crf::new(spec.tags)),
         };
         let wide = spec.wide.map(|w| Wide::new(w.rows, spec.tags));
         let zeros = |v: VectorSpec| Vectors::new(Array2::zeros((v.rows, v.columns)), v.tuned);
         let vectors = spec.vectors.map(zeros);
         let alone = Spec { members: 1, ..spec.clone() };
-        let others = (1..spec.members as u64).map(|k| Tagger::new(alone.clone(), seed + k));
+        let member = |k| Tagger::drawn(alone.clone(), random.map(|seed| seed + k));
+        let others = (1..spec.members as u64).map(member);
         let others = others.collect();
         Self { spec, words, vectors, wide, network, others }
     }
@@ -414,6 +430,7 @@ impl<F: Real> Tagger<F> {
 
     /// Tokens → scores (N, K) to tag by, without dropout: the mean of all members' scores. Since a path's score is a
     /// sum, the best path by the mean is the best by the mean of the members' scores of whole paths.
+    /// [`crate::ready::Ready`] gives the same sooner.
     pub fn scores(&self, input: Input) -> Array2<F> {
         if self.others.is_empty() {
             return self.forward(input, None).0;
@@ -431,19 +448,7 @@ impl<F: Real> Tagger<F> {
     /// If `input` lacks what the network reads (letters, vectors, features), or an id is not a row of its table.
     pub fn forward(&self, input: Input, noise: Option<&Noise<'_>>) -> (Array2<F>, Cache<F>) {
         let Input { packing, words, wide, chars, vectors } = input;
-        let (mut x, words) = self.words.forward(&words); // (1)
-        let layers = self.vectors.as_ref().zip(self.network.projection.as_ref());
-        let vectors = layers.map(|(table, layer)| {
-            let cache = layer.forward(table.forward(&vectors), &mut x); // (2)
-            (vectors, cache)
-        });
-        let chars = self.network.chars.as_ref().map(|layer| {
-            let (spellings, word_of) = chars.expect("a network that reads letters is given them");
-            let (y, cache) = layer.forward(&spellings);
-            let y = tokens_of_words(&y, &word_of);
-            x = side_by_side(&x, &y); // (3)
-            (spellings, word_of, cache)
-        });
+        let (mut x, words) = self.read(&words, vectors, chars); // (1)–(3)
         let mut layers = Vec::new();
         for (l, layer) in self.network.encoder.iter().enumerate() {
             let masks = self.masks(l, x.ncols(), noise, &packing);
@@ -468,7 +473,30 @@ impl<F: Real> Tagger<F> {
             layer.forward(&wide, kept.as_deref(), &mut scores); // (7)
             (wide, kept)
         });
-        (scores, Cache { packing, words, vectors, chars, layers, dense_mask, dense, wide })
+        (scores, Cache { packing, words, layers, dense_mask, dense, wide })
+    }
+
+    /// (1) to (3): what the encoder reads, (N, D + M).
+    pub(crate) fn read(
+        &self,
+        words: &[u32],
+        vectors: Vec<u32>,
+        chars: Option<(Spellings, Vec<u32>)>,
+    ) -> (Array2<F>, ReadCache<F>) {
+        let (mut x, words) = self.words.forward(words); // (1)
+        let layers = self.vectors.as_ref().zip(self.network.projection.as_ref());
+        let vectors = layers.map(|(table, layer)| {
+            let cache = layer.forward(table.forward(&vectors), &mut x); // (2)
+            (vectors, cache)
+        });
+        let chars = self.network.chars.as_ref().map(|layer| {
+            let (spellings, word_of) = chars.expect("a network that reads letters is given them");
+            let (y, cache) = layer.forward(&spellings);
+            let y = tokens_of_words(&y, &word_of);
+            x = side_by_side(&x, &y); // (3)
+            (spellings, word_of, cache)
+        });
+        (x, ReadCache { words, vectors, chars })
     }
 
     /// `ds` (N, K), the gradient of the scores → the gradients of the tables. Adds to `grads`.
@@ -481,7 +509,8 @@ impl<F: Real> Tagger<F> {
         ds: &Array2<F>,
         grads: &mut Network<F>,
     ) -> TableGrads<F> {
-        let Cache { packing, words, vectors, chars, layers, dense_mask, dense, wide } = cache;
+        let Cache { packing, words, layers, dense_mask, dense, wide } = cache;
+        let ReadCache { words, vectors, chars } = words;
         let wide = self.wide.as_ref().zip(wide);
         let wide = wide.map(|(layer, (ids, kept))| layer.backward(&ids, kept.as_deref(), ds)); // (7')
         let mut dx = self.network.dense.backward(dense, ds, &mut grads.dense); // (6')

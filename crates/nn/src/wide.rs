@@ -12,7 +12,7 @@
 //! In training a token is left out with some probability, and what stays is not scaled up for it: the
 //! network below has to learn to do without.
 
-use ndarray::Array2;
+use ndarray::{Array2, CowArray, Ix2};
 use tensor::Real;
 use tensor::random::{Purpose, Stream};
 
@@ -23,9 +23,9 @@ use crate::params;
 
 /// Weights.
 #[derive(Clone, Debug)]
-pub struct Wide<F> {
-    /// (R, K)
-    pub table: Array2<F>,
+pub struct Wide<F: 'static> {
+    /// (R, K). Borrowed while it is that of a mapped file; the first change makes it our own.
+    pub table: CowArray<'static, F, Ix2>,
 }
 
 params!(Wide { table });
@@ -54,7 +54,7 @@ pub fn kept_tokens(noise: &Noise<'_>, place: u16, packing: &Packing, p: f64) -> 
 impl<F: Real> Wide<F> {
     /// All rows 0: at first no feature says anything.
     pub fn new(n_rows: usize, n_tags: usize) -> Self {
-        Self { table: Array2::zeros((n_rows, n_tags)) }
+        Self { table: Array2::zeros((n_rows, n_tags)).into() }
     }
 
     /// `ids` (N·J), those of a token together → adds to `scores` (N, K). With `kept`, see
@@ -70,7 +70,7 @@ impl<F: Real> Wide<F> {
                 let s_n = s_n.as_slice_mut().expect("row-major");
                 let (now, next) = ids[n * features..].split_at(features);
                 let next = &next[..features.min(next.len())];
-                add_table_rows(&self.table, now, next, s_n); // (1)
+                add_table_rows(self.table.view(), now, next, s_n); // (1)
             }
         }
     }
@@ -117,7 +117,7 @@ mod tests {
     }
 
     fn check(kept: Option<&[bool]>, n: usize) {
-        let (layer, ids) = (Wide { table: normal(0, R, K) }, ids(n));
+        let (layer, ids) = (Wide { table: normal(0, R, K).into() }, ids(n));
         let (start, r) = (normal(1, n, K), normal(2, n, K));
         let loss = |l: &Wide<f64>| {
             let mut scores = start.clone();
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_token_left_out_keeps_its_scores_and_touches_no_row() {
-        let layer = Wide { table: normal(0, R, K) };
+        let layer = Wide { table: normal(0, R, K).into() };
         let (mut scores, start) = (normal(1, 2, K), normal(1, 2, K));
         layer.forward(&ids(2), Some(&[false, true]), &mut scores);
         assert_eq!(scores.row(0), start.row(0));

@@ -5,7 +5,7 @@
 //! of Keras, under which an untouched row still moves along its fading m: equations (1)–(4) of
 //! [`crate::adam`] with g = 0. Both are here: [`RowAdam::update_touched`], [`RowAdam::update_all`].
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayBase, DataMut, Ix2};
 use nn::embedding::RowGrads;
 use rayon::prelude::*;
 use tensor::{AdamRates, Real, adam_update, prefetch, sum_of_squares, vectorised};
@@ -151,7 +151,7 @@ impl<F: Real> RowAdam<F> {
     /// If a touched row is not in the table, or moments or gradients have another width.
     pub fn update_touched(
         &mut self,
-        table: &mut Array2<F>,
+        table: &mut ArrayBase<impl DataMut<Elem = F>, Ix2>,
         grads: &SummedRows<F>,
         rates: &AdamRates<F>,
     ) {
@@ -159,8 +159,8 @@ impl<F: Real> RowAdam<F> {
         let (n, width) = table.dim();
         let per_block = n.div_ceil(BLOCKS).max(1);
         let touched = Touched::new(&grads.ids, per_block);
-        let blocks = |a| par_blocks(a, per_block);
-        let (w, m, v) = (blocks(table), blocks(&mut self.m), blocks(&mut self.v));
+        let w = par_blocks(table, per_block);
+        let [m, v] = [&mut self.m, &mut self.v].map(|a| par_blocks(a, per_block));
         w.zip(m).zip(v).enumerate().for_each(|(block, ((w, m), v))| {
             let touched = touched.of(block);
             let place = |u: u32| {
@@ -188,7 +188,7 @@ impl<F: Real> RowAdam<F> {
     /// As [`RowAdam::update_touched`].
     pub fn update_all(
         &mut self,
-        table: &mut Array2<F>,
+        table: &mut ArrayBase<impl DataMut<Elem = F>, Ix2>,
         grads: &SummedRows<F>,
         rates: &AdamRates<F>,
     ) {
@@ -239,7 +239,7 @@ impl Touched {
 
 /// `a` in blocks of so many rows.
 fn par_blocks<F: Real>(
-    a: &mut Array2<F>,
+    a: &mut ArrayBase<impl DataMut<Elem = F>, Ix2>,
     per_block: usize,
 ) -> impl IndexedParallelIterator<Item = &mut [F]> {
     let numbers = (per_block * a.ncols()).max(1);

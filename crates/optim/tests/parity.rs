@@ -47,7 +47,7 @@ struct Batch {
 }
 
 /// A tagger on its way.
-struct Training<F> {
+struct Training<F: 'static> {
     tagger: Tagger<F>,
     network: Adam<Network<F>>,
     table: RowAdam<F>,

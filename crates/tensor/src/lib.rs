@@ -20,6 +20,6 @@ pub mod simd;
 pub use adam::{AdamRates, adam_update};
 pub use kernels::{prefetch, vectorised};
 pub use lstm::{LstmKernel, LstmStep};
-pub use product::{add_dot, dot, dot_bias, dot_into};
+pub use product::{Packed, add_dot, dot, dot_bias, dot_into};
 pub use real::Real;
 pub use reduce::{add_rows, log_sum_exp, softmax_in_place, sum_of_squares};

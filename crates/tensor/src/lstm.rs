@@ -73,6 +73,11 @@ impl LstmKernel {
             tanh_c: write(tanh_c),
             h: write(h),
         };
-        kernels::run(self.level, step);
+        let alone = [step.h.len(), step.h_prev.len()] == [self.n_hidden; 2];
+        if alone {
+            kernels::run(self.level, kernels::lstm::Alone(step));
+        } else {
+            kernels::run(self.level, step);
+        }
     }
 }

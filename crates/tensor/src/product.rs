@@ -7,8 +7,11 @@
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayBase, ArrayView2, ArrayViewMut2, Data, DataMut, Ix2};
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+use crate::kernels::amx;
 use crate::kernels::gemm::{Gemm, Left, Pack, Right, Start, packed_len};
 use crate::scratch::{self, Lent};
+use crate::simd::Level;
 use crate::{Real, kernels, simd};
 
 /// A B: (m, k) · (k, n) → (m, n).
@@ -72,6 +75,49 @@ pub fn add_dot<F: Real>(
     }
 }
 
+/// Bᵀ of a product A B, laid out for the kernels: made once, where [`dot_bias`] makes it for each product.
+/// W of x Wᵀ does not change from sentence to sentence.
+#[derive(Debug)]
+pub struct Packed {
+    level: Level,
+    k: usize,
+    n: usize,
+    blocks: Lent<f32>,
+}
+
+impl Packed {
+    /// For `bt` (n, k), row-major; none if there is no kernel for these numbers or this processor.
+    pub fn new<F: Real>(bt: &Array2<F>) -> Option<Self> {
+        let ((n, k), level) = (bt.dim(), simd::level());
+        if !kernels::has_kernels(level) || level == Level::Amx {
+            return None; // on tiles each product lays out both sides
+        }
+        let bt = F::as_f32(bt.as_slice()?)?;
+        let mut blocks = Lent::from(scratch::take((1, packed_len(level, k, n))));
+        kernels::run(level, Pack { k, n, bt, row: k, blocks: blocks.as_slice_mut()? });
+        Some(Self { level, k, n, blocks })
+    }
+
+    /// A B + 1 biasᵀ for `a` (m, k), row-major: the bits of [`dot_bias`].
+    ///
+    /// # Panics
+    /// If the shapes do not fit, or F is not the type of [`Packed::new`].
+    pub fn dot_bias<F: Real>(&self, a: &Array2<F>, bias: &Array1<F>) -> Array2<F> {
+        let Self { level, k, n, ref blocks } = *self;
+        let m = a.nrows();
+        assert_eq!(a.ncols(), k, "{:?} times ({k}, {n})", a.dim());
+        let (made, whole) = ("packed for f32", "row-major");
+        let mut c = scratch::take((m, n));
+        let data = F::as_f32(a.as_slice().expect(whole)).expect(made);
+        let a = Left { data, row: k, column: 1 };
+        let b = Right::Blocks(blocks.as_slice().expect(whole));
+        let start = Start::Bias(F::as_f32(bias.as_slice().expect(whole)).expect(made));
+        let to = F::as_f32_mut(c.as_slice_mut().expect(whole)).expect(made);
+        kernels::run(level, Gemm { m, k, n, a, b, start, c: to, c_row: n });
+        c
+    }
+}
+
 /// What a product is added to.
 enum Onto<'a, F> {
     Zero,
@@ -101,6 +147,14 @@ fn fast<F: Real>(
         Onto::C => Start::C,
     };
     let c = F::as_f32_mut(c.as_slice_mut()?)?;
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if level == Level::Amx {
+        let data = F::as_f32(b.to_slice_memory_order()?)?;
+        let b = amx::Operand { data, row: stride(&b, 0)?, column: stride(&b, 1)? };
+        let mut tiles = amx::instructions::Amx::new().expect("the level is available");
+        amx::Product { m, k, n, a, b, start, c, c_row: n }.run(&mut tiles);
+        return Some(());
+    }
     if let Some(rows) = b.to_slice() {
         let b = Right::Rows { data: F::as_f32(rows)?, row: n };
         kernels::run(level, Gemm { m, k, n, a, b, start, c, c_row: n });

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use data::{Error, Result};
-use ndarray::{ArrayViewD, ArrayViewMutD};
+use ndarray::Array2;
 use nn::Params;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{FORMAT, Named, map_file, named_tensors, open, read_tensors, write};
+use crate::model::{FORMAT, Opened, check_format, map_file, named_tensors, write};
 use crate::trainer::{EpochRecord, Position, Trainer};
 
 #[derive(Serialize, Deserialize)]
@@ -20,19 +20,6 @@ struct Meta {
     data: String,
     position: Position,
     history: Vec<EpochRecord>,
-}
-
-/// A table's moment as [`Params`], so that it travels like the other tensors.
-struct Table<'a>(&'static str, &'a mut ndarray::Array2<f32>);
-
-impl Params<f32> for Table<'_> {
-    fn tensors(&self) -> Vec<(String, ArrayViewD<'_, f32>)> {
-        vec![(self.0.into(), self.1.view().into_dyn())]
-    }
-
-    fn tensors_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, f32>)> {
-        vec![(self.0.into(), self.1.view_mut().into_dyn())]
-    }
 }
 
 impl Trainer {
@@ -59,8 +46,8 @@ impl Trainer {
         ];
         for (name, table) in tables {
             if let Some(crate::trainer::Table { adam, .. }) = table {
-                tensors.push((format!("m.{name}"), Named::new(adam.m.view().into_dyn())));
-                tensors.push((format!("v.{name}"), Named::new(adam.v.view().into_dyn())));
+                tensors.push((format!("m.{name}"), adam.m.view().into_dyn()));
+                tensors.push((format!("v.{name}"), adam.v.view().into_dyn()));
             }
         }
         if let Some(average) = &self.average {
@@ -75,15 +62,16 @@ impl Trainer {
     /// # Errors
     /// E043 if data or configuration are not those of the checkpoint, E013 if it is damaged.
     pub fn load_checkpoint(&mut self, path: &Path) -> Result<()> {
-        let bytes = map_file(path)?;
-        let (tensors, meta) = open(&bytes, path)?;
+        let mapped = map_file(path)?;
+        let file = Opened::new(&mapped, path)?;
+        check_format(file.meta(), path)?;
         let differs = |what: &str| {
             Error::new("E043", format!("the interrupted run had {what}"))
                 .at(path, None, None)
                 .help("give the same data and settings as then, or start anew with --force")
         };
         let meta: Meta =
-            serde_json::from_str(&meta).map_err(|_| differs("another kind of checkpoint"))?;
+            serde_json::from_str(file.meta()).map_err(|_| differs("another kind of checkpoint"))?;
         if meta.config != self.identity() {
             return Err(differs("another configuration"));
         }
@@ -93,22 +81,22 @@ impl Trainer {
         if meta.data != self.data_sha256() {
             return Err(differs("other data"));
         }
-        read_tensors("w.", &mut self.tagger, &tensors, path)?;
-        read_tensors("m.", &mut self.adam.m, &tensors, path)?;
-        read_tensors("v.", &mut self.adam.v, &tensors, path)?;
-        for (prefix, mut table) in self.moments() {
-            read_tensors(prefix, &mut table, &tensors, path)?;
+        file.fill("w.", self.tagger.tensors_mut(), path)?;
+        file.fill("m.", self.adam.m.tensors_mut(), path)?;
+        file.fill("v.", self.adam.v.tensors_mut(), path)?;
+        for (prefix, name, moment) in self.moments() {
+            file.fill(prefix, vec![(name.into(), moment.view_mut().into_dyn())], path)?;
         }
         if let Some(average) = &mut self.average {
-            read_tensors("a.", average, &tensors, path)?;
+            file.fill("a.", average.tensors_mut(), path)?;
         }
         self.position = meta.position;
         self.history = meta.history;
         Ok(())
     }
 
-    /// Both moments of each table.
-    fn moments(&mut self) -> Vec<(&'static str, Table<'_>)> {
+    /// Both moments of each table, with what stands before their names.
+    fn moments(&mut self) -> Vec<(&'static str, &'static str, &mut Array2<f32>)> {
         let tables = [
             ("words", Some(&mut self.words)),
             ("wide", self.wide.as_mut()),
@@ -116,9 +104,7 @@ impl Trainer {
         ];
         let moments = tables.into_iter().filter_map(|(name, t)| Some((name, &mut t?.adam)));
         moments
-            .flat_map(|(name, adam)| {
-                [("m.", Table(name, &mut adam.m)), ("v.", Table(name, &mut adam.v))]
-            })
+            .flat_map(|(name, adam)| [("m.", name, &mut adam.m), ("v.", name, &mut adam.v)])
             .collect()
     }
 

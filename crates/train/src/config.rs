@@ -116,7 +116,7 @@ names!(
     InsideName { Same, Iob2, Iobes, Bilou }
 );
 names!(
-    /// Which tags are given: those of the best path, or of the entities that are more likely than not.
+    /// Which tags are given: those of the best path, or of the entities that are likely enough to raise F1.
     Decode { Best, Likely }
 );
 names!(

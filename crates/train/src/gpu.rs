@@ -7,7 +7,7 @@ use cuda::{
     Letters, Machine, Network, Rates, Tokens, Vectors, Weights, Which, Wide,
 };
 use data::{Error, Result};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayBase, Data, DataMut, Ix2};
 use nn::Params;
 use nn::crf::Allowed;
 use nn::packing::Direction;
@@ -337,11 +337,11 @@ pub fn error(e: &CudaError) -> Error {
     }
 }
 
-fn flat(a: &Array2<f32>) -> &[f32] {
+fn flat<S: Data<Elem = f32>>(a: &ArrayBase<S, Ix2>) -> &[f32] {
     a.as_slice().expect("row-major")
 }
 
-fn flat_mut(a: &mut Array2<f32>) -> &mut [f32] {
+fn flat_mut<S: DataMut<Elem = f32>>(a: &mut ArrayBase<S, Ix2>) -> &mut [f32] {
     a.as_slice_mut().expect("row-major")
 }
 

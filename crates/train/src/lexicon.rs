@@ -74,7 +74,8 @@ impl Lexicon {
             spellings: Vec::new(),
             vectors: Vec::new(),
         };
-        let letters: HashMap<char, u32> = code.alphabet.iter().copied().zip(1..).collect();
+        let read = if code.letters { &code.alphabet[..] } else { &[] };
+        let letters: HashMap<char, u32> = read.iter().copied().zip(1..).collect();
         for word in words {
             lexicon.rows.push(code.vocab.id(word));
             if code.affix_rows > 0 || code.wide_rows > 0 {

@@ -3,21 +3,21 @@
 //! The file is safetensors: the weights under their names, and in its metadata one JSON text,
 //! `longhand`, with the format's number, the configuration, the words, the tags and where the model
 //! comes from. So words, tags and weights cannot come apart. Written under a temporary name and
-//! renamed; opened by memory map.
+//! renamed. [`Model::load`] reads it whole; [`Model::map`] leaves the large tables where they are.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::Path;
 
 use data::{Corpus, Error, Interner, Result, Scheme, Split, TagSet};
-use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD};
+use ndarray::{ArrayD, ArrayView2, ArrayViewD, ArrayViewMutD};
 use nn::Params;
 use nn::tagger::Tagger;
 use nn::vectors::Vectors;
-use safetensors::tensor::{Dtype, View};
-use safetensors::{SafeTensorError, SafeTensors};
+use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -33,6 +33,10 @@ pub const FORMAT: u32 = 1;
 
 /// Key of the JSON text in the file's metadata.
 const KEY: &str = "longhand";
+
+/// Bytes of the number that a safetensors file begins with, the length of its header; also what the header's
+/// length is a multiple of.
+const LENGTH: usize = 8;
 
 /// What stands before the name of the table of pretrained vectors, trained or not.
 const VECTORS: &str = "vectors.";
@@ -108,8 +112,35 @@ pub struct Model {
     pub provenance: Provenance,
 }
 
-/// The metadata's JSON.
-#[derive(Serialize, Deserialize)]
+/// The metadata's JSON, to be written.
+#[derive(Serialize)]
+pub(crate) struct MetaOf<'a> {
+    format: u32,
+    config: String,
+    code: &'a WordCode,
+    tags: &'a TagSet,
+    scheme: &'a str,
+    pad_to: Option<usize>,
+    threshold: f64,
+    provenance: &'a Provenance,
+}
+
+impl<'a> MetaOf<'a> {
+    pub(crate) fn new(
+        config: &Config,
+        dataset: &'a Dataset,
+        threshold: f64,
+        provenance: &'a Provenance,
+    ) -> MetaOf<'a> {
+        let Dataset { code, tags, scheme, .. } = dataset;
+        let config = Config { threads: 0, ..config.clone() }.to_toml();
+        let (scheme, pad_to) = (scheme.name(), dataset.pad_to());
+        Self { format: FORMAT, config, code, tags, scheme, pad_to, threshold, provenance }
+    }
+}
+
+/// The metadata's JSON, read.
+#[derive(Deserialize)]
 struct Meta {
     format: u32,
     config: String,
@@ -193,25 +224,20 @@ impl Model {
 
     /// Every tensor under its name, pretrained vectors that are not trained among them.
     pub fn tensors(&self) -> Vec<(String, ArrayViewD<'_, f32>)> {
-        let mut all = self.tagger.tensors();
-        if let Some(Vectors::Frozen(layer)) = &self.tagger.vectors {
-            let named = |(name, t)| (format!("{VECTORS}{name}"), t);
-            all.extend(layer.tensors().into_iter().map(named));
-        }
-        all
+        all_tensors(&self.tagger)
     }
 
     /// What the model is besides its weights, as JSON: words, tags, configuration, provenance.
     pub fn meta(&self) -> String {
-        let meta = Meta {
+        let meta = MetaOf {
             format: FORMAT,
             config: Config { threads: 0, ..self.config.clone() }.to_toml(),
-            code: self.code.clone(),
-            tags: self.tags.clone(),
-            scheme: self.scheme.name().into(),
+            code: &self.code,
+            tags: &self.tags,
+            scheme: self.scheme.name(),
             pad_to: self.pad_to,
             threshold: self.threshold,
-            provenance: self.provenance.clone(),
+            provenance: &self.provenance,
         };
         serde_json::to_string(&meta).expect("plain values")
     }
@@ -221,11 +247,7 @@ impl Model {
     /// # Errors
     /// E042 if it cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let mut tensors = named_tensors("", &self.tagger);
-        if let Some(Vectors::Frozen(layer)) = &self.tagger.vectors {
-            tensors.extend(named_tensors(VECTORS, layer.as_ref()));
-        }
-        write(path, tensors, self.meta())
+        write(path, self.tensors(), self.meta())
     }
 
     /// Opens a file that [`Model::save`] wrote.
@@ -233,21 +255,44 @@ impl Model {
     /// # Errors
     /// E021 if it cannot be read, E013 if it is not such a file.
     pub fn load(path: &Path) -> Result<Self> {
-        let bytes = map_file(path)?;
-        Self::from_bytes(&bytes, path)
+        let mapped = map_file(path)?;
+        let file = Opened::new(&mapped, path)?;
+        let mut model = Self::described(file.meta(), path)?;
+        model.fill(&file, None, path)?;
+        Ok(model)
     }
 
-    fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self> {
-        let (tensors, meta) = open(bytes, path)?;
-        let mut model = Self::described(&meta, path)?;
-        let tagger = &mut model.tagger;
-        read_tensors("", tagger, &tensors, path)?;
-        if let Some(Vectors::Frozen(layer)) = &tagger.vectors {
-            let mut layer = layer.as_ref().clone();
-            read_tensors(VECTORS, &mut layer, &tensors, path)?;
-            tagger.set_vectors(layer.table);
-        }
+    /// As [`Model::load`], but the tables of words and of features stay in the file, of which only what is read
+    /// comes into memory: opened in a few milliseconds, whatever its size. The map stays until the process ends,
+    /// so this is for programs that open a model, use it and are done.
+    ///
+    /// A file that is mapped may be renamed, removed and replaced by another of its name, as [`Model::save`] does
+    /// it; written over in place, it changes under the program's hands, and cut short it ends it.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn map(path: &Path) -> Result<Self> {
+        let mapped: &'static Mapped = Box::leak(Box::new(map_file(path)?));
+        let file = Opened::new(mapped, path)?;
+        let mut model = Self::described(file.meta(), path)?;
+        model.fill(&file, Some(&file), path)?;
         Ok(model)
+    }
+
+    /// Takes the weights from `file`, the large tables in place if it stays mapped.
+    fn fill(
+        &mut self,
+        file: &Opened<'_>,
+        mapped: Option<&Opened<'static>>,
+        path: &Path,
+    ) -> Result<()> {
+        fill_tagger("", &mut self.tagger, file, mapped, path)?;
+        if let Some(Vectors::Frozen(layer)) = &self.tagger.vectors {
+            let mut layer = layer.as_ref().clone();
+            file.fill(VECTORS, layer.tensors_mut(), path)?;
+            self.tagger.set_vectors(layer.table);
+        }
+        Ok(())
     }
 
     /// The model that [`Model::meta`] describes, with the tensors that `weights` has under each name.
@@ -284,8 +329,14 @@ impl Model {
     /// The model of this description, with initial weights.
     fn described(meta: &str, path: &Path) -> Result<Self> {
         let bad = |what: String| not_a_model(path, &what);
-        let meta: Meta = serde_json::from_str(meta)
-            .map_err(|e| bad(format!("its description does not read: {e}")))?;
+        let meta: Meta = match serde_json::from_str(meta) {
+            Ok(Meta { format, .. }) if format != FORMAT => return Err(of_format(path, format)),
+            Ok(meta) => meta,
+            Err(e) => {
+                check_format(meta, path)?;
+                return Err(bad(format!("its description does not read: {e}")));
+            }
+        };
         let of_another = |e: Error| bad(format!("{}; another version wrote it", e.message));
         let config = Config::from_model(&meta.config).map_err(of_another)?;
         let spec = config.spec(&meta.code, &meta.tags).map_err(of_another)?;
@@ -307,146 +358,241 @@ pub fn weights_sha256(weights: &impl Params<f32>) -> String {
     let mut hash = Sha256::new();
     for (name, t) in weights.tensors() {
         hash.update(format!("{name}{:?}\n", t.shape()));
-        let values: Vec<u8> = t.iter().flat_map(|v| v.to_le_bytes()).collect();
-        hash.update(&values);
+        for values in t.as_slice().expect("weights lie in row-major order").chunks(1 << 12) {
+            hash.update(values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>());
+        }
     }
     hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// A tensor on its way into a file. Its bytes are made when it is its turn: a checkpoint is as large as
-/// everything else that a run keeps in memory.
-pub(crate) struct Named<'a> {
-    shape: Vec<usize>,
-    values: ArrayViewD<'a, f32>,
-}
-
-impl<'a> Named<'a> {
-    pub(crate) fn new(values: ArrayViewD<'a, f32>) -> Self {
-        Self { shape: values.shape().to_vec(), values }
-    }
-}
-
-impl View for Named<'_> {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        let mut bytes = Vec::with_capacity(self.data_len());
-        self.values.iter().for_each(|v| bytes.extend_from_slice(&v.to_le_bytes()));
-        bytes.into()
-    }
-
-    fn data_len(&self) -> usize {
-        self.values.len() * size_of::<f32>()
-    }
-}
-
 /// Tensors under names.
-pub(crate) type NamedTensors<'a> = Vec<(String, Named<'a>)>;
+pub(crate) type NamedTensors<'a> = Vec<(String, ArrayViewD<'a, f32>)>;
 
 /// The tensors of `weights`, their names after `prefix`.
 pub(crate) fn named_tensors<'a>(prefix: &str, weights: &'a impl Params<f32>) -> NamedTensors<'a> {
-    let named = |(name, values): (String, ArrayViewD<'a, f32>)| {
-        (format!("{prefix}{name}"), Named::new(values))
-    };
-    weights.tensors().into_iter().map(named).collect()
+    weights.tensors().into_iter().map(|(name, t)| (format!("{prefix}{name}"), t)).collect()
+}
+
+/// Every tensor of a tagger, pretrained vectors that are not trained among them.
+pub(crate) fn all_tensors(tagger: &Tagger<f32>) -> NamedTensors<'_> {
+    let mut all = tagger.tensors();
+    if let Some(Vectors::Frozen(layer)) = &tagger.vectors {
+        all.extend(named_tensors(VECTORS, layer.as_ref()));
+    }
+    all
 }
 
 /// Writes a safetensors file of `tensors` with `meta` under one key (of several, the order would be
-/// random), whole or not at all.
-pub(crate) fn write(path: &Path, tensors: NamedTensors<'_>, meta: String) -> Result<()> {
+/// random), whole or not at all. Nothing is copied on the way but a few numbers at a time: a checkpoint is as
+/// large as everything else that a run keeps in memory.
+pub(crate) fn write(path: &Path, mut tensors: NamedTensors<'_>, meta: String) -> Result<()> {
+    tensors.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut end = 0;
+    let info = |(name, t): &(String, ArrayViewD<'_, f32>)| {
+        let start = end;
+        end += t.len() * size_of::<f32>();
+        let (dtype, shape) = (Dtype::F32, t.shape().to_vec());
+        (name.clone(), TensorInfo { dtype, shape, data_offsets: (start, end) })
+    };
+    let infos = tensors.iter().map(info).collect();
     let meta = Some(HashMap::from([(KEY.to_owned(), meta)]));
+    let header = Metadata::new(meta, infos).expect("tensors have names of their own");
     let mut file = Pending::new(path)?;
-    let named = "tensors have names of their own";
-    match file.temporary().map(Path::to_owned) {
-        Some(temporary) => {
-            let fail = |e: std::io::Error| cannot_write(path, &e);
-            // It puts a file of its own there, which nobody else may read.
-            let allowed = std::fs::metadata(&temporary).map_err(fail)?.permissions();
-            match safetensors::serialize_to_file(tensors, meta, &temporary) {
-                Err(SafeTensorError::IoError(e)) => return Err(fail(e)),
-                written => written.expect(named),
-            }
-            std::fs::set_permissions(&temporary, allowed).map_err(fail)?;
-        }
-        None => {
-            let bytes = safetensors::serialize(tensors, meta).expect(named);
-            file.write_all(&bytes).map_err(|e| cannot_write(path, &e))?;
-        }
-    }
+    write_tensors(&mut file, &header, &tensors).map_err(|e| cannot_write(path, &e))?;
     file.commit()
 }
 
-/// The tensors and the metadata text of a file.
-pub(crate) fn open<'a>(bytes: &'a [u8], path: &Path) -> Result<(SafeTensors<'a>, String)> {
-    let bad = |what: &str| not_a_model(path, what);
-    let kind = || match bytes {
-        b if b.len() > 8 && b[8] == b'{' => "it is cut short or damaged",
-        [] => "it is empty",
-        b if b.starts_with(b"PK") => "it is a zip archive, such as PyTorch writes",
-        b if b.starts_with(b"\x89HDF") => "it is an HDF5 file, such as Keras writes",
-        [0x1f, 0x8b, ..] => "it is packed with gzip",
-        b if std::str::from_utf8(b).is_ok_and(|text| !text.contains('\0')) => "it is a text",
-        _ => "it is another kind of file",
-    };
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|_| bad(kind()))?;
-    let tensors = SafeTensors::deserialize(bytes).map_err(|_| bad(kind()))?;
-    let meta = header.metadata().as_ref().and_then(|m| m.get(KEY));
-    let meta = meta.ok_or_else(|| bad("it is a safetensors file of another program"))?;
+fn write_tensors(
+    file: &mut Pending,
+    header: &Metadata,
+    tensors: &NamedTensors<'_>,
+) -> io::Result<()> {
+    let mut header = serde_json::to_vec(header).expect("plain values");
+    header.resize(header.len().next_multiple_of(LENGTH), b' ');
+    const PIECE: usize = 1 << 12;
+    let mut piece = [0; PIECE * size_of::<f32>()];
+    let mut out = BufWriter::new(file);
+    out.write_all(&(header.len() as u64).to_le_bytes())?;
+    out.write_all(&header)?;
+    for (_, values) in tensors {
+        let values = values.as_slice().expect("weights lie in row-major order");
+        for values in values.chunks(PIECE) {
+            let bytes = &mut piece[..size_of_val(values)];
+            let places = bytes.chunks_exact_mut(size_of::<f32>());
+            places.zip(values).for_each(|(to, v)| to.copy_from_slice(&v.to_le_bytes()));
+            out.write_all(bytes)?;
+        }
+    }
+    out.flush()
+}
+
+/// An open file, and its bytes where they lie.
+pub(crate) struct Mapped {
+    file: File,
+    bytes: memmap2::Mmap,
+}
+
+/// A safetensors file of ours.
+pub(crate) struct Opened<'a> {
+    header: Metadata,
+    /// Where the tensors begin, and their bytes.
+    start: usize,
+    data: &'a [u8],
+    file: &'a File,
+}
+
+impl<'a> Opened<'a> {
+    /// Reads what stands before the tensors.
+    pub(crate) fn new(Mapped { file, bytes }: &'a Mapped, path: &Path) -> Result<Self> {
+        let bad = |what: &str| not_a_model(path, what);
+        let kind = || match &bytes[..] {
+            b if b.len() > LENGTH && b[LENGTH] == b'{' => "it is cut short or damaged",
+            [] => "it is empty",
+            b if b.starts_with(b"PK") => "it is a zip archive, such as PyTorch writes",
+            b if b.starts_with(b"\x89HDF") => "it is an HDF5 file, such as Keras writes",
+            [0x1f, 0x8b, ..] => "it is packed with gzip",
+            b if std::str::from_utf8(b).is_ok_and(|text| !text.contains('\0')) => "it is a text",
+            _ => "it is another kind of file",
+        };
+        let (n, header) = SafeTensors::read_metadata(bytes).map_err(|_| bad(kind()))?;
+        if header.metadata().as_ref().is_none_or(|m| !m.contains_key(KEY)) {
+            return Err(bad("it is a safetensors file of another program"));
+        }
+        let start = LENGTH + n;
+        Ok(Self { header, start, data: &bytes[start..], file })
+    }
+
+    /// The text that describes them.
+    pub(crate) fn meta(&self) -> &str {
+        self.header.metadata().as_ref().and_then(|m| m.get(KEY)).expect("found by `new`")
+    }
+
+    /// Fills `tensors` with those of the same names after `prefix`. They are read, since what is read from a map
+    /// counts twice, as memory of the map and of the weights.
+    pub(crate) fn fill(
+        &self,
+        prefix: &str,
+        tensors: Vec<(String, ArrayViewMutD<'_, f32>)>,
+        path: &Path,
+    ) -> Result<()> {
+        for (name, to) in tensors {
+            let name = format!("{prefix}{name}");
+            let from = self.header.info(&name).ok_or_else(|| lacks(path, &name))?;
+            if from.dtype != Dtype::F32 || from.shape != to.shape() {
+                return Err(misshapen(path, &name, &from.shape, to.shape()));
+            }
+            let to = to.into_slice().expect("weights lie in row-major order");
+            let (mut file, start) = (self.file, self.start + from.data_offsets.0);
+            file.seek(SeekFrom::Start(start as u64))
+                .and_then(|_| file.read_exact(bytemuck::cast_slice_mut(to)))
+                .map_err(|e| unreadable(path, &e))?;
+            if cfg!(target_endian = "big") {
+                to.iter_mut().for_each(|v| *v = f32::from_bits(v.to_bits().swap_bytes()));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Opened<'static> {
+    /// All tables of `layer` as one piece of the file, and the rows of each: none if they are not there, of another
+    /// shape, or do not lie side by side as numbers of this machine.
+    fn tables(
+        &self,
+        prefix: &str,
+        layer: &impl Params<f32>,
+        columns: usize,
+    ) -> Option<(ArrayView2<'static, f32>, Vec<Range<usize>>)> {
+        if columns == 0 || cfg!(target_endian = "big") {
+            return None;
+        }
+        let place = |(name, t): (String, ArrayViewD<'_, f32>)| {
+            let info = self.header.info(&format!("{prefix}{name}"))?;
+            let fits = info.dtype == Dtype::F32 && info.shape == t.shape();
+            fits.then_some(info.data_offsets.0..info.data_offsets.1)
+        };
+        let places = layer.tensors().into_iter().map(place).collect::<Option<Vec<_>>>()?;
+        let (start, end) =
+            (places.iter().map(|p| p.start).min()?, places.iter().map(|p| p.end).max()?);
+        // Tensors of a file do not overlap, so that these fill what they lie in.
+        if places.iter().map(Range::len).sum::<usize>() != end - start {
+            return None;
+        }
+        let numbers: &'static [f32] = bytemuck::try_cast_slice(&self.data[start..end]).ok()?;
+        let row = size_of::<f32>() * columns;
+        let rows = ArrayView2::from_shape((numbers.len() / columns, columns), numbers).ok()?;
+        Some((
+            rows,
+            places.iter().map(|p| (p.start - start) / row..(p.end - start) / row).collect(),
+        ))
+    }
+}
+
+/// Fills a tagger and its other members; tables of words and features stay in `mapped`, if there is one.
+fn fill_tagger(
+    prefix: &str,
+    tagger: &mut Tagger<f32>,
+    file: &Opened<'_>,
+    mapped: Option<&Opened<'static>>,
+    path: &Path,
+) -> Result<()> {
+    let at = |part: &str| format!("{prefix}{part}.");
+    let (words, columns) = (&mut tagger.words, tagger.spec.embedding);
+    match mapped.and_then(|mapped| mapped.tables(&at("words"), words, columns)) {
+        Some((rows, places)) => words.borrow(rows, places),
+        None => file.fill(&at("words"), words.tensors_mut(), path)?,
+    }
+    if let Some(wide) = &mut tagger.wide {
+        match mapped.and_then(|mapped| mapped.tables(&at("wide"), wide, tagger.spec.tags)) {
+            Some((table, _)) => wide.table = table.into(),
+            None => file.fill(&at("wide"), wide.tensors_mut(), path)?,
+        }
+    }
+    if let Some(vectors) = &mut tagger.vectors {
+        file.fill(&at("vectors"), vectors.tensors_mut(), path)?;
+    }
+    file.fill(prefix, tagger.network.tensors_mut(), path)?;
+    for (k, member) in tagger.others.iter_mut().enumerate() {
+        fill_tagger(&at(&format!("member.{}", k + 1)), member, file, mapped, path)?;
+    }
+    Ok(())
+}
+
+/// Whether a description is of the format that this version reads.
+pub(crate) fn check_format(meta: &str, path: &Path) -> Result<()> {
     #[derive(Deserialize)]
     struct Format {
         format: u32,
     }
     match serde_json::from_str(meta) {
-        Ok(Format { format: FORMAT }) => Ok((tensors, meta.clone())),
-        Ok(Format { format }) => {
-            Err(bad(&format!("its format is {format}, this version reads {FORMAT}")))
-        }
-        Err(_) => Err(bad("its description does not read")),
+        Ok(Format { format: FORMAT }) => Ok(()),
+        Ok(Format { format }) => Err(of_format(path, format)),
+        Err(_) => Err(not_a_model(path, "its description does not read")),
     }
 }
 
-/// Fills `weights` with the tensors of the same names after `prefix`.
-pub(crate) fn read_tensors(
-    prefix: &str,
-    weights: &mut impl Params<f32>,
-    tensors: &SafeTensors<'_>,
-    path: &Path,
-) -> Result<()> {
-    for (name, mut to) in weights.tensors_mut() {
-        let name = format!("{prefix}{name}");
-        let from = tensors.tensor(&name).map_err(|_| lacks(path, &name))?;
-        if from.dtype() != Dtype::F32 || from.shape() != to.shape() {
-            return Err(misshapen(path, &name, from.shape(), to.shape()));
-        }
-        let values = from.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()));
-        let to = to.as_slice_mut().expect("weights lie in row-major order");
-        to.iter_mut().zip(values).for_each(|(to, v)| *to = v);
-    }
-    Ok(())
+fn of_format(path: &Path, format: u32) -> Error {
+    not_a_model(path, &format!("its format is {format}, this version reads {FORMAT}"))
 }
 
-pub(crate) fn map_file(path: &Path) -> Result<memmap2::Mmap> {
-    let fail = |e: std::io::Error| {
-        Error::new("E021", format!("cannot read {}: {e}", path.display())).at(path, None, None)
-    };
+fn unreadable(path: &Path, e: &io::Error) -> Error {
+    Error::new("E021", format!("cannot read {}: {e}", path.display())).at(path, None, None)
+}
+
+pub(crate) fn map_file(path: &Path) -> Result<Mapped> {
+    let fail = |e: io::Error| unreadable(path, &e);
     let file = File::open(path).map_err(fail)?;
     if file.metadata().map_err(fail)?.is_dir() {
         return Err(
             not_a_model(path, "it is a folder").help("name the file in it: model.safetensors")
         );
     }
-    // SAFETY: the map is read once, into weights of our own, before this crate returns. Another process
-    // that cuts the file short in that moment would end this one with a bus error; model files are
-    // replaced by renaming (`write_atomically`), which leaves a mapped file as it is.
+    // SAFETY: of the map the header is read, at once; the tables after that by `Model::map` alone, which says
+    // what its caller has to see to. Another process that cuts the file short meanwhile would end this one with
+    // a bus error; model files are replaced by renaming (`Pending`), which leaves a mapped file as it is.
     #[allow(unsafe_code)]
-    let map = unsafe { memmap2::Mmap::map(&file) };
-    map.map_err(fail)
+    let bytes = unsafe { memmap2::Mmap::map(&file) }.map_err(fail)?;
+    Ok(Mapped { file, bytes })
 }
 
 fn lacks(path: &Path, name: &str) -> Error {
@@ -532,6 +678,43 @@ mod tests {
                 assert_eq!((&tagged.tags, places(tagged)), (&quick.tags, places(&quick)));
             }
         }
+    }
+
+    #[test]
+    fn a_mapped_model_is_the_one_that_was_saved_and_outlives_its_file() {
+        for (preset, more) in [("fast", &[][..]), ("repaired", &[]), ("fast", &[("members", "2")])]
+        {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("m.safetensors");
+            let model = model(preset, more);
+            model.save(&path).unwrap();
+            let [mapped, loaded] = [Model::map(&path).unwrap(), Model::load(&path).unwrap()];
+            model.save(&path).unwrap(); // renamed into its place: the map is of the file that was
+            std::fs::remove_file(&path).unwrap();
+            assert!(mapped.tagger.words.rows.is_view() && !loaded.tagger.words.rows.is_view());
+            assert_eq!(mapped.weights_sha256(), model.weights_sha256());
+            assert_eq!(loaded.weights_sha256(), model.weights_sha256());
+            let sentences = sentences();
+            let want = model.tag_entities(&sentences, true);
+            assert_eq!(mapped.tag_entities(&sentences, true), want);
+            // A copy of it is another's to change.
+            let mut other = mapped.clone();
+            other.tagger.tensors_mut().into_iter().for_each(|(_, mut t)| t += 1.0);
+            assert_ne!(other.weights_sha256(), model.weights_sha256());
+            assert_eq!(mapped.weights_sha256(), model.weights_sha256());
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_model_file_may_be_read_by_whoever_the_folder_is_for() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let [ours, plain] = ["m.safetensors", "plain"].map(|name| dir.path().join(name));
+        model("repaired", &[]).save(&ours).unwrap();
+        std::fs::write(&plain, "").unwrap(); // as the umask has it
+        let mode = |path| std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&ours), mode(&plain));
     }
 
     #[test]

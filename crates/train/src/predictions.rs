@@ -39,24 +39,48 @@ struct Line<S> {
     sentence: S,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Which part of the data a sentence is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Part {
+pub enum Part {
+    /// The dev part.
     Dev,
+    /// The test part.
     Test,
+}
+
+/// The file's bytes, made sentence by sentence: judged sentences take many times as much memory.
+pub struct Writer {
+    out: GzEncoder<Vec<u8>>,
+}
+
+impl Writer {
+    /// Begins the file.
+    pub fn new(rule: Rule) -> Self {
+        let mut out = GzEncoder::new(Vec::new(), Compression::default());
+        write_line(&mut out, &Head { format: FORMAT, rule });
+        Self { out }
+    }
+
+    /// Adds a sentence; those of the dev part come first.
+    pub fn add(&mut self, part: Part, sentence: &Judged) {
+        write_line(&mut self.out, &Line { part, sentence });
+    }
+
+    /// The bytes.
+    pub fn finish(self) -> Vec<u8> {
+        self.out.finish().expect("a Vec takes all")
+    }
 }
 
 impl Predictions {
     /// The file's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = GzEncoder::new(Vec::new(), Compression::default());
-        write_line(&mut out, &Head { format: FORMAT, rule: self.rule });
+        let mut out = Writer::new(self.rule);
         for (part, sentences) in [(Part::Dev, &self.dev), (Part::Test, &self.test)] {
-            for sentence in sentences {
-                write_line(&mut out, &Line { part, sentence });
-            }
+            sentences.iter().for_each(|sentence| out.add(part, sentence));
         }
-        out.finish().expect("a Vec takes all")
+        out.finish()
     }
 
     /// Reads the file.

@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
-use data::Corpus;
+use data::{Corpus, Sentence};
 use eval::{Familiar, Judged, MostFrequentTag, Rule, Scorer, Scores, all_o};
 
+use crate::dataset::Dataset;
 use crate::model::{Model, Provenance};
-use crate::predictions::Predictions;
+use crate::predictions::{self, Writer};
+use crate::summary;
 use crate::summary::{Floor, Machine, Part, Sizes, Speed, Summary, Tokens, Weights};
-use crate::trainer::{EpochRecord, Trainer, score};
-use crate::{summary, tagging};
+use crate::tagging::{Ask, Known, Tagged};
+use crate::trainer::{EpochRecord, Trainer};
 
 /// What one scores without a model.
 #[derive(Clone, Debug)]
@@ -28,87 +30,108 @@ pub struct PartResult {
     pub model: Scores,
     /// Those beside it.
     pub floors: Floors,
-    /// Its tags, in the scheme of the data.
-    tags: Vec<Vec<String>>,
-    /// Its entities beside those that are there.
-    judged: Vec<Judged>,
 }
+
+/// What a model makes of dev and test.
+#[derive(Clone, Debug)]
+pub struct Results {
+    /// Of both parts; a part without sentences has none.
+    pub parts: [Option<PartResult>; 2],
+    /// Every prediction: the bytes of `predictions.jsonl.gz`.
+    pub predictions: Vec<u8>,
+    /// The test part as token, gold tag and predicted tag, a blank line after each sentence: conlleval reads it.
+    pub test_conll: String,
+}
+
+/// Sentences that are tagged and judged at a time: what is known of them takes many times the memory of their ids.
+const PIECE: usize = 1024;
 
 /// The floors of some sentences; none for no sentences.
 pub fn floors(trainer: &Trainer, corpus: &Corpus, part: &[u32]) -> Option<Floors> {
     if part.is_empty() {
         return None;
     }
-    let words_and_tags = |&i: &u32| {
-        let s = corpus.sentence(i as usize);
-        (s.words().collect::<Vec<_>>(), s.tags().collect::<Vec<_>>())
-    };
-    let train: Vec<_> = trainer.dataset().split.train.iter().map(words_and_tags).collect();
-    let floor = MostFrequentTag::fit(train.iter().map(|(w, t)| (&w[..], &t[..])));
-    let rule = Rule::Strict(trainer.dataset().scheme);
+    let dataset = trainer.dataset();
+    let sentence = |&i: &u32| corpus.sentence(i as usize);
+    let train = dataset.split.train.iter().map(sentence);
+    let floor = MostFrequentTag::fit_tokens(train.flat_map(|s| s.words().zip(s.tags())));
+    let rule = Rule::Strict(dataset.scheme);
     let [mut frequent, mut nothing] = [(); 2].map(|()| Scorer::new(rule));
-    for i in part {
-        let (words, gold) = words_and_tags(i);
+    for s in part.iter().map(sentence) {
+        let (words, gold): (Vec<&str>, Vec<&str>) = s.words().zip(s.tags()).unzip();
         frequent.add(&gold, &floor.predict(&words));
         nothing.add(&gold, &all_o(gold.len()));
     }
     Some(Floors { most_frequent_tag: frequent.finish(), all_o: nothing.finish() })
 }
 
-/// What `model` makes of dev and test. A part without sentences has no result.
-pub fn part_results(trainer: &Trainer, model: &Model, corpus: &Corpus) -> [Option<PartResult>; 2] {
+/// What `model` makes of dev and test, a few sentences at a time.
+pub fn part_results(trainer: &Trainer, model: &Model, corpus: &Corpus) -> Results {
     let dataset = trainer.dataset();
-    let words_and_tags = |&i: &u32| {
-        let s = corpus.sentence(i as usize);
-        (s.words().collect::<Vec<_>>(), s.tags().collect::<Vec<_>>())
-    };
-    let train: Vec<_> = dataset.split.train.iter().map(words_and_tags).collect();
     let rule = Rule::Strict(dataset.scheme);
-    let familiar = Familiar::fit(rule, train.iter().map(|(w, t)| (&w[..], &t[..])));
-    [&dataset.split.dev, &dataset.split.test].map(|part| {
-        let floors = floors(trainer, corpus, part)?;
-        let numbers: Vec<&[u32]> = part.iter().map(|&i| dataset.words(i)).collect();
-        let voice = model.voice(trainer.padding());
-        let tagged = tagging::tag_entities(voice, &dataset.lexicon, &numbers, true);
-        let ids: Vec<Vec<u32>> = tagged.iter().map(|t| t.tags.clone()).collect();
-        let tags: Vec<Vec<String>> = ids.iter().map(|ids| model.outside(ids)).collect();
-        let judge = |((i, tagged), tags): ((&u32, &tagging::Tagged), &Vec<String>)| {
-            let (words, gold) = words_and_tags(i);
-            let likely = tagged.entities.iter();
-            let likely: HashMap<_, f64> =
-                likely.map(|e| ((e.start, e.end, model.label(e)), e.probability)).collect();
-            let gold: Vec<String> = gold.into_iter().map(str::to_owned).collect();
-            Judged::new(rule, &familiar, &words, &gold, tags, |c| {
-                // The fifth decimal is beyond what any data can tell.
-                likely.get(&(c.start, c.end, c.label)).map(|p| (p * 1e5).round() / 1e5)
-            })
-        };
-        let judged = part.iter().zip(&tagged).zip(&tags).map(judge).collect();
-        Some(PartResult { model: score(dataset, part, &ids), floors, tags, judged })
+    let mut familiar = Familiar::default();
+    for s in dataset.split.train.iter().map(|&i| corpus.sentence(i as usize)) {
+        let (words, tags): (Vec<&str>, Vec<&str>) = s.words().zip(s.tags()).unzip();
+        familiar.add(rule, &words, &tags);
+    }
+    let known = Known::of(&model.tagger, &model.tags);
+    let ask = Ask { voice: model.voice(trainer.padding()), known: &known };
+    let (mut predictions, mut test_conll) = (Writer::new(rule), String::new());
+    let [dev, test] = [&dataset.split.dev, &dataset.split.test];
+    let parts =
+        [(predictions::Part::Dev, dev), (predictions::Part::Test, test)].map(|(which, part)| {
+            let floors = floors(trainer, corpus, part)?;
+            let mut scorer = Scorer::new(rule);
+            for piece in part.chunks(PIECE) {
+                for (&i, tagged) in piece.iter().zip(tag(&ask, dataset, piece)) {
+                    let tags = model.outside(&tagged.tags);
+                    scorer.add(&dataset.gold_tags(i), &tags);
+                    let sentence = corpus.sentence(i as usize);
+                    predictions
+                        .add(which, &judge(rule, &familiar, model, sentence, &tagged, &tags));
+                    if which == predictions::Part::Test {
+                        add_conll(&mut test_conll, sentence, &tags);
+                    }
+                }
+            }
+            Some(PartResult { model: scorer.finish(), floors })
+        });
+    Results { parts, predictions: predictions.finish(), test_conll }
+}
+
+/// Tags and entities of some sentences, with probabilities.
+fn tag(ask: &Ask<'_>, dataset: &Dataset, sentences: &[u32]) -> Vec<Tagged> {
+    let numbers: Vec<&[u32]> = sentences.iter().map(|&i| dataset.words(i)).collect();
+    ask.entities(&dataset.lexicon, &numbers, true)
+}
+
+/// A sentence's entities beside those that were found.
+fn judge(
+    rule: Rule,
+    familiar: &Familiar,
+    model: &Model,
+    sentence: Sentence<'_>,
+    tagged: &Tagged,
+    tags: &[String],
+) -> Judged {
+    let (words, gold): (Vec<&str>, Vec<String>) =
+        sentence.words().zip(sentence.tags().map(str::to_owned)).unzip();
+    let likely = tagged.entities.iter();
+    let likely: HashMap<_, f64> =
+        likely.map(|e| ((e.start, e.end, model.label(e)), e.probability)).collect();
+    Judged::new(rule, familiar, &words, &gold, tags, |c| {
+        // The fifth decimal is beyond what any data can tell.
+        likely.get(&(c.start, c.end, c.label)).map(|p| (p * 1e5).round() / 1e5)
     })
 }
 
-/// The test part as token, gold tag and predicted tag, a blank line after each sentence: conlleval
-/// reads it.
-pub fn test_conll(trainer: &Trainer, corpus: &Corpus, test: Option<&PartResult>) -> String {
-    let mut text = String::new();
-    let tags = test.map_or(&[][..], |test| &test.tags);
-    for (&i, tags) in trainer.dataset().split.test.iter().zip(tags) {
-        let s = corpus.sentence(i as usize);
-        for ((word, gold), tag) in s.words().zip(s.tags()).zip(tags) {
-            // A blank inside a word would make two columns of it.
-            let word = word.replace(char::is_whitespace, "_");
-            text += &format!("{word} {gold} {tag}\n");
-        }
-        text.push('\n');
+fn add_conll(text: &mut String, sentence: Sentence<'_>, tags: &[String]) {
+    for ((word, gold), tag) in sentence.words().zip(sentence.tags()).zip(tags) {
+        // A blank inside a word would make two columns of it.
+        let word = word.replace(char::is_whitespace, "_");
+        *text += &format!("{word} {gold} {tag}\n");
     }
-    text
-}
-
-/// Every prediction, for `predictions.jsonl.gz`.
-pub fn predictions(trainer: &Trainer, results: [Option<PartResult>; 2]) -> Predictions {
-    let [dev, test] = results.map(|part| part.map_or_else(Vec::new, |part| part.judged));
-    Predictions { rule: Rule::Strict(trainer.dataset().scheme), dev, test }
+    text.push('\n');
 }
 
 /// The content of `scores.json`, as of now.

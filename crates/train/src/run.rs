@@ -22,8 +22,7 @@ use std::path::{Path, PathBuf};
 use data::{Error, Result};
 
 use crate::files::{make_folder, write_atomically};
-use crate::model::{Model, Provenance};
-use crate::predictions::Predictions;
+use crate::model::{self, MetaOf, Model, Provenance};
 use crate::summary::Summary;
 use crate::trainer::{EpochRecord, Observer, Outcome, Trainer, UNTRIED_THRESHOLD};
 
@@ -71,8 +70,8 @@ pub enum Ending {
 pub struct LastFiles {
     /// What the data doctor found.
     pub check: serde_json::Value,
-    /// Every entity of dev and test.
-    pub predictions: Predictions,
+    /// Every entity of dev and test: [`crate::predictions::Writer`]'s bytes.
+    pub predictions: Vec<u8>,
     /// Token, gold and predicted tag of the test part.
     pub test_conll: String,
     /// Scores, floors, speed, provenance.
@@ -180,7 +179,7 @@ impl RunFolder {
                 }
                 Outcome::Done(record) => {
                     if record.best {
-                        trainer.model(provenance, &record).save(&self.model())?;
+                        trainer.save_model(provenance, &record, &self.model())?;
                     }
                     self.write_history(trainer.history())?;
                     trainer.save_checkpoint(&self.checkpoint())?;
@@ -218,7 +217,7 @@ impl RunFolder {
         }
         let last = history.last().expect("at least one epoch").clone();
         let dev = trainer.take_members(members, history);
-        trainer.model(provenance, &EpochRecord { dev, ..last }).save(&self.model())?;
+        trainer.save_model(provenance, &EpochRecord { dev, ..last }, &self.model())?;
         self.write_history(trainer.history())?;
         Ok(Ending::Finished)
     }
@@ -232,7 +231,7 @@ impl RunFolder {
         let check = text(serde_json::to_string_pretty(&last.check));
         let scores = text(serde_json::to_string_pretty(&last.summary));
         write_atomically(&self.file("check.json"), check.as_bytes())?;
-        write_atomically(&self.file("predictions.jsonl.gz"), &last.predictions.to_bytes())?;
+        write_atomically(&self.file("predictions.jsonl.gz"), &last.predictions)?;
         write_atomically(&self.file("test.conll"), last.test_conll.as_bytes())?;
         write_atomically(&self.file("scores.json"), scores.as_bytes())?;
         let _ = std::fs::remove_file(self.checkpoint());
@@ -282,25 +281,54 @@ fn history_csv(history: &[EpochRecord]) -> String {
 }
 
 impl Trainer {
-    /// The present weights as a model.
-    pub fn model(&self, provenance: &Provenance, record: &EpochRecord) -> Model {
+    /// Writes the present weights as a model file; the weights are not copied for it.
+    ///
+    /// # Errors
+    /// E042 if it cannot be written.
+    pub fn save_model(
+        &self,
+        provenance: &Provenance,
+        record: &EpochRecord,
+        path: &Path,
+    ) -> Result<()> {
+        let provenance = made_by(provenance, record);
+        let meta =
+            MetaOf::new(&self.model_config(), self.dataset(), threshold(record), &provenance);
+        let meta = serde_json::to_string(&meta).expect("plain values");
+        model::write(path, model::all_tensors(self.best_guess()), meta)
+    }
+
+    /// The configuration as a model has it.
+    fn model_config(&self) -> crate::Config {
         let mut config = crate::Config { threads: 0, ..self.config().clone() };
         if let Some(vectors) = &self.dataset().code.vectors {
             config.vectors = vectors.file.clone(); // without its folder
         }
+        config
+    }
+
+    /// The present weights as a model.
+    pub fn model(&self, provenance: &Provenance, record: &EpochRecord) -> Model {
         Model {
-            config,
+            config: self.model_config(),
             code: self.dataset().code.clone(),
             tags: self.dataset().tags.clone(),
             scheme: self.dataset().scheme,
             pad_to: self.dataset().pad_to(),
-            threshold: record.dev.map_or(UNTRIED_THRESHOLD, |dev| dev.threshold),
+            threshold: threshold(record),
             tagger: self.best_guess().clone(),
-            provenance: Provenance {
-                epoch: record.epoch,
-                dev_f1: record.dev.map(|d| d.f1),
-                ..provenance.clone()
-            },
+            provenance: made_by(provenance, record),
         }
     }
+}
+
+/// From which probability on the model of an epoch gives the likely entities.
+fn threshold(record: &EpochRecord) -> f64 {
+    record.dev.map_or(UNTRIED_THRESHOLD, |dev| dev.threshold)
+}
+
+/// Where the model of an epoch comes from.
+fn made_by(provenance: &Provenance, record: &EpochRecord) -> Provenance {
+    let dev_f1 = record.dev.map(|d| d.f1);
+    Provenance { epoch: record.epoch, dev_f1, ..provenance.clone() }
 }

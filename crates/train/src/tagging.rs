@@ -54,7 +54,8 @@ pub struct Voice<'a> {
 /// Tag ids of each sentence, given as numbers of words in `lexicon`. Padding, if any, is tagged too and left
 /// out.
 pub fn tag(voice: Voice<'_>, lexicon: &Lexicon, sentences: &[&[u32]]) -> Vec<Vec<u32>> {
-    each_shard(voice, lexicon, sentences, |shard, _| {
+    let known = Known::of(voice.tagger, voice.tags);
+    Ask { voice, known: &known }.each_shard(lexicon, sentences, |shard, _| {
         shard.lengths.iter().enumerate().map(|(r, &n)| shard.tags(r, n)).collect()
     })
 }
@@ -67,7 +68,8 @@ pub(crate) fn likelier(
     threshold: f64,
 ) -> Vec<Vec<Entity>> {
     let voice = Voice { decode: Decode::Best, ..voice }; // the quicker, and not looked at
-    each_shard(voice, lexicon, sentences, |shard, ask| {
+    let known = Known::of(voice.tagger, voice.tags);
+    Ask { voice, known: &known }.each_shard(lexicon, sentences, |shard, ask| {
         let belief = ask.belief(&shard.scores, &shard.packing).with_marginals();
         let of = |(r, &n)| ask.known.reading.likelier(r, n, &belief, threshold);
         shard.lengths.iter().enumerate().map(of).collect()
@@ -81,33 +83,65 @@ pub fn tag_entities(
     sentences: &[&[u32]],
     likely: bool,
 ) -> Vec<Tagged> {
-    each_shard(voice, lexicon, sentences, |shard, ask| shard.entities(ask, likely))
+    let known = Known::of(voice.tagger, voice.tags);
+    Ask { voice, known: &known }.entities(lexicon, sentences, likely)
 }
 
 /// What follows from a network alone, worked out once for all that is tagged.
 #[derive(Clone, Debug)]
-struct Known {
+pub(crate) struct Known {
     chain: Option<Chain>,
     reading: Reading,
+    ready: Arc<nn::ready::Ready<f32>>,
 }
 
 impl Known {
-    fn of(tagger: &Tagger<f32>, tags: &TagSet) -> Self {
-        Self { chain: tagger.chain(), reading: Reading::new(tags, tagger.spec.rules.is_some()) }
+    pub(crate) fn of(tagger: &Tagger<f32>, tags: &TagSet) -> Self {
+        Self {
+            chain: tagger.chain(),
+            reading: Reading::new(tags, tagger.spec.rules.is_some()),
+            ready: Arc::new(nn::ready::Ready::new(tagger)),
+        }
     }
 }
 
 /// A network ready to be asked.
 #[derive(Clone, Copy)]
-struct Ask<'a> {
-    voice: Voice<'a>,
-    known: &'a Known,
+pub(crate) struct Ask<'a> {
+    pub(crate) voice: Voice<'a>,
+    pub(crate) known: &'a Known,
 }
 
 impl Ask<'_> {
+    /// As [`tag_entities`].
+    pub(crate) fn entities(
+        &self,
+        lexicon: &Lexicon,
+        sentences: &[&[u32]],
+        likely: bool,
+    ) -> Vec<Tagged> {
+        self.each_shard(lexicon, sentences, |shard, ask| shard.entities(ask, likely))
+    }
+
+    /// What `read` makes of the sentences of a shard, put into the order of `sentences`. An empty sentence gets
+    /// the default.
+    fn each_shard<T: Clone + Default + Send>(
+        &self,
+        lexicon: &Lexicon,
+        sentences: &[&[u32]],
+        read: impl Fn(&Decoded, &Ask<'_>) -> Vec<T> + Sync,
+    ) -> Vec<T> {
+        let texts = Padded::new(sentences, self.voice.padding);
+        let decode = |shard: Vec<u32>| {
+            let made = read(&texts.decode(&shard, self, lexicon), self);
+            (shard, made)
+        };
+        in_order(sentences.len(), texts.shards().into_par_iter().map(decode).collect())
+    }
+
     /// The tags of each sentence of a shard.
     fn tags(&self, scores: &Array2<f32>, packing: &Packing) -> Vec<Vec<u32>> {
-        let Known { chain, reading } = self.known;
+        let Known { chain, reading, .. } = self.known;
         let lengths = packing.lengths().iter().enumerate();
         match self.voice.decode {
             Decode::Best => {
@@ -162,24 +196,6 @@ impl Decoded {
     }
 }
 
-/// What `read` makes of the sentences of a shard, put into the order of `sentences`. An empty sentence gets
-/// the default.
-fn each_shard<T: Clone + Default + Send>(
-    voice: Voice<'_>,
-    lexicon: &Lexicon,
-    sentences: &[&[u32]],
-    read: impl Fn(&Decoded, &Ask<'_>) -> Vec<T> + Sync,
-) -> Vec<T> {
-    let known = Known::of(voice.tagger, voice.tags);
-    let ask = Ask { voice, known: &known };
-    let texts = Padded::new(sentences, voice.padding);
-    let decode = |shard: Vec<u32>| {
-        let made = read(&texts.decode(&shard, &ask, lexicon), &ask);
-        (shard, made)
-    };
-    in_order(sentences.len(), texts.shards().into_par_iter().map(decode).collect())
-}
-
 /// Results of shards by the numbers of their sentences.
 fn in_order<T: Clone + Default>(n: usize, shards: Vec<(Vec<u32>, Vec<T>)>) -> Vec<T> {
     let mut all = vec![T::default(); n];
@@ -219,7 +235,7 @@ impl<'a> Padded<'a> {
         let texts: Vec<&[u32]> = shard.iter().map(|&i| self.words(i)).collect();
         let packing = Packing::new(texts.iter().map(|w| w.len()).collect());
         let input = lexicon.input(&texts, &packing, |_, _| false);
-        let scores = ask.voice.tagger.scores(input);
+        let scores = ask.known.ready.scores(ask.voice.tagger, input);
         let tags = ask.tags(&scores, &packing);
         let lengths = shard.iter().map(|&i| self.sentences[i as usize].len()).collect();
         Decoded { lengths, packing, scores, tags }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use data::{Error, Result};
 use eval::{Rule, Scorer, Scores};
-use ndarray::Array2;
+use ndarray::ArrayViewMut2;
 use nn::embedding::RowGrads;
 use nn::tagger::{Network, TableGrads, Tagger};
 use nn::{Params, dropout::Noise};
@@ -13,7 +13,7 @@ use optim::sum::{clip_factor, squared_norm, sum_tree};
 use optim::{Adam, RowAdam, schedule};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use tensor::AdamRates;
+use tensor::{AdamRates, scratch};
 
 use crate::batch::{self, Hiding, Shard};
 use crate::config::{ClassWeights, Config, Decode, Keep, ScheduleName};
@@ -247,6 +247,17 @@ impl Trainer {
         self.average.as_ref().unwrap_or(&self.tagger)
     }
 
+    /// Frees weights, moments and gradients, for a run that is over and whose best model is in its file.
+    pub fn release(&mut self) {
+        let nothing = Tagger::unfilled(self.tagger.spec.clone());
+        (self.average, self.grads) = (None, Vec::new());
+        self.adam = Adam::new(&nothing.network);
+        for table in [Some(&mut self.words), self.wide.as_mut(), self.vectors.as_mut()] {
+            table.into_iter().for_each(|table| *table = Table::new((0, 0)));
+        }
+        self.tagger = nothing; // zeros that nobody reads take no memory
+    }
+
     /// The data as ids.
     pub fn dataset(&self) -> &Dataset {
         &self.dataset
@@ -420,19 +431,19 @@ impl Trainer {
         self.position.step = step;
         self.adam.update(&mut self.tagger.network, &self.grads[0], &rates);
         let lazy = self.config.lazy_rows;
-        let update = |table: &mut Table, weights: &mut Array2<f32>, grads| match lazy {
-            true => table.adam.update_touched(weights, grads, &rates),
-            false => table.adam.update_all(weights, grads, &rates),
+        let update = |table: &mut Table, mut weights: ArrayViewMut2<f32>, grads| match lazy {
+            true => table.adam.update_touched(&mut weights, grads, &rates),
+            false => table.adam.update_all(&mut weights, grads, &rates),
         };
-        update(&mut self.words, &mut self.tagger.words.rows, &words);
+        update(&mut self.words, self.tagger.words.rows.view_mut(), &words);
         let layers = self.wide.as_mut().zip(self.tagger.wide.as_mut());
         if let (Some((table, layer)), Some(grads)) = (layers, &wide) {
-            update(table, &mut layer.table, grads);
+            update(table, layer.table.view_mut(), grads);
         }
         let layers = self.vectors.as_mut().zip(self.tagger.vectors.as_mut());
         let layers = layers.and_then(|(table, layer)| Some((table, layer.trained_mut()?)));
         if let (Some((table, weights)), Some(grads)) = (layers, &vectors) {
-            update(table, weights, grads);
+            update(table, weights.view_mut(), grads);
         }
         self.take_into_average();
         Ok((loss, right))
@@ -534,6 +545,7 @@ impl Trainer {
         let right = best.iter().zip(&tags).filter(|(a, b)| a == b).count();
         let (loss, ds) = self.tagger.loss(scores, &tags, &packing, weight, grads);
         let rows = self.tagger.backward(cache, &ds, grads);
+        scratch::give(ds);
         ShardOutcome { loss, right, rows }
     }
 

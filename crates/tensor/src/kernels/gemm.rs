@@ -223,7 +223,7 @@ pub fn packed_len(level: Level, k: usize, n: usize) -> usize {
     let width = match level {
         Level::Portable => 1,
         Level::Neon | Level::Avx2 => 16,
-        Level::Avx512 => 64,
+        Level::Avx512 | Level::Amx => 64,
     };
     n.div_ceil(width) * k * width
 }

@@ -3,9 +3,11 @@
 //! A kernel is written once, over [`lanes::Lanes`], and compiled for each set. It never has the only
 //! word: the same call falls back to plain Rust, which is the oracle that the tests hold it against.
 //! From the bottom up: [`lanes`], the vectors; `tile`, the inner loop of every product; [`gemm`], whole
-//! products; [`lstm`], the fused step.
+//! products; [`lstm`], the fused step. `amx` stands apart: products on another kind of register.
 #![allow(unsafe_code)]
 
+#[cfg(any(test, all(target_arch = "x86_64", target_os = "linux")))]
+pub mod amx;
 #[cfg(target_arch = "x86_64")]
 mod avx;
 pub mod gemm;
@@ -33,13 +35,22 @@ pub fn has_kernels(level: Level) -> bool {
     lanes(level) > 0
 }
 
+/// Whether this processor, and its system, has the tiles of `amx`.
+#[cfg(target_arch = "x86_64")]
+pub fn has_tiles() -> bool {
+    #[cfg(target_os = "linux")]
+    return amx::instructions::is_available();
+    #[cfg(not(target_os = "linux"))]
+    false
+}
+
 /// Numbers in a vector of `level`; 0 if it has no kernels.
 pub fn lanes(level: Level) -> usize {
     match level {
         Level::Portable => 0,
         Level::Neon => 4,
         Level::Avx2 => 8,
-        Level::Avx512 => 16,
+        Level::Avx512 | Level::Amx => 16,
     }
 }
 
@@ -57,7 +68,7 @@ pub fn run(level: Level, kernel: impl Kernel) {
         Level::Avx2 => unsafe { x86::run_avx2(kernel) },
         // SAFETY: the level is available.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => unsafe { x86::run_avx512(kernel) },
+        Level::Avx512 | Level::Amx => unsafe { x86::run_avx512(kernel) },
         _ => unreachable!("it has no kernels"),
     }
 }
@@ -71,7 +82,7 @@ pub fn vectorised<R>(f: impl FnOnce() -> R) -> R {
     match simd::level() {
         // SAFETY: `simd::level` only gives levels that are available; AVX-512 includes AVX2.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 | Level::Avx512 => unsafe { x86::with_avx2(f) },
+        Level::Avx2 | Level::Avx512 | Level::Amx => unsafe { x86::with_avx2(f) },
         // Plain code is compiled for NEON as it is.
         _ => f(),
     }
