@@ -35,6 +35,9 @@ pub enum Command {
     /// Train a tagger.
     #[command(args_override_self = true)]
     Train(Box<TrainArgs>),
+    /// Look for a better configuration: many trainings, judged on dev.
+    #[command(args_override_self = true)]
+    Search(Box<SearchArgs>),
     /// Tag text.
     Tag(TagArgs),
     /// Serve a model: a page to paste text into, and JSON over HTTP.
@@ -225,6 +228,43 @@ impl TrainArgs {
         flags.extend(named.into_iter().filter_map(|(k, v)| Some((k.to_owned(), v.clone()?))));
         Ok(flags)
     }
+}
+
+/// Arguments of `search`: those of `train`, which say what trials start from, and its own.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+        longhand search data.csv -o runs/search         the usual keys, 27 trials\n  \
+        longhand search data.csv --vary learning-rate=0.001..0.01 --vary batch=16,32,64\n  \
+        longhand search data.csv -o runs/search --trials 54 --resume    as many again\n  \
+        longhand train data.csv --config runs/search/best.toml")]
+pub struct SearchArgs {
+    #[command(flatten)]
+    pub train: TrainArgs,
+    /// A key and its values: KEY=A,B,C, or KEY=LOW..HIGH for a number between (by its logarithm, if HIGH is 4 times LOW
+    /// or more); may be given several times [default: rates, widths and dropout].
+    #[arg(long, value_name = "KEY=VALUES")]
+    pub vary: Vec<String>,
+    /// Configurations to try, the start among them.
+    #[arg(long, value_name = "N", default_value_t = 27)]
+    pub trials: usize,
+    /// How they are tried.
+    #[arg(long, value_enum, default_value_t = SearchMethod::Halving)]
+    pub method: SearchMethod,
+    /// Seeds that the best and the start are trained with in the end.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub confirm: usize,
+    /// Print all trials as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How `search` tries.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum SearchMethod {
+    /// Every configuration to the end.
+    Random,
+    /// All for a ninth of the epochs, a third of them for a third, a third of those to the end.
+    Halving,
 }
 
 /// The pairs of `--set`.

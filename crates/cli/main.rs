@@ -21,6 +21,7 @@ mod output;
 mod progress;
 mod report_command;
 mod score;
+mod search;
 mod serve;
 mod tag;
 mod train_command;
@@ -80,6 +81,7 @@ fn main() -> ExitCode {
     progress::set_quiet(cli.quiet);
     let done = match &cli.command {
         Command::Train(args) => train_command::run(args, screen),
+        Command::Search(args) => search::run(args, screen),
         Command::Tag(args) => tag::run(args, screen),
         Command::Serve(args) => serve::run(args, screen),
         Command::Eval(args) => eval_command::run(args, screen),

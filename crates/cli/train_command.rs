@@ -31,13 +31,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     keep_inputs(args, &config, &output(args))?;
     input::set_threads(config.threads, screen)?;
     let (mut corpus, split, split_name, mut warnings) = read(args, &config)?;
-    let scheme = match &args.scheme {
-        Some(name) => Scheme::parse(name)?,
-        None => data::scheme::detect(&corpus)?,
-    };
-    if let Some(error) = data::scheme::validate(&corpus, scheme).to_error(&corpus, scheme) {
-        return Err(error.into());
-    }
+    let scheme = scheme(args, &corpus)?;
     let what = match config.vectors.is_empty() {
         true => "counting words".to_owned(),
         false => format!("reading {}", config.vectors),
@@ -70,6 +64,21 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     finish(&folder, trainer, corpus, check, screen)
 }
 
+/// The tag scheme of the data, which all of its tags keep to.
+///
+/// # Errors
+/// E005 and others if they do not.
+pub(crate) fn scheme(args: &TrainArgs, corpus: &Corpus) -> data::Result<Scheme> {
+    let scheme = match &args.scheme {
+        Some(name) => Scheme::parse(name)?,
+        None => data::scheme::detect(corpus)?,
+    };
+    match data::scheme::validate(corpus, scheme).to_error(corpus, scheme) {
+        Some(error) => Err(error),
+        None => Ok(scheme),
+    }
+}
+
 /// W029 if there is neither a dev part nor a test part.
 fn nothing_to_score(split: &Split) -> Option<Warning> {
     let none = split.dev.is_empty() && split.test.is_empty();
@@ -94,14 +103,14 @@ fn choose_device(trainer: &mut Trainer, choice: Choice, screen: Screen) -> data:
     Ok(())
 }
 
-fn configure(args: &TrainArgs) -> data::Result<Config> {
+pub(crate) fn configure(args: &TrainArgs) -> data::Result<Config> {
     let text = args.config.as_deref().map(input::read_text).transpose()?;
     let file = args.config.as_deref().zip(text.as_deref());
     Config::resolve(args.preset.as_deref(), file, &args.flags()?)
 }
 
 /// `-o`, or runs/ and the name of the data without its endings.
-fn output(args: &TrainArgs) -> PathBuf {
+pub(crate) fn output(args: &TrainArgs) -> PathBuf {
     args.output.clone().unwrap_or_else(|| {
         let name = args.data.as_deref().and_then(Path::file_name);
         let name = name.map_or("longhand".into(), |n| n.to_string_lossy().into_owned());
@@ -111,7 +120,10 @@ fn output(args: &TrainArgs) -> PathBuf {
 }
 
 /// The corpus (all files as one), its parts, how they were made.
-fn read(args: &TrainArgs, config: &Config) -> data::Result<(Corpus, Split, String, Vec<Warning>)> {
+pub(crate) fn read(
+    args: &TrainArgs,
+    config: &Config,
+) -> data::Result<(Corpus, Split, String, Vec<Warning>)> {
     let Some(path) = &args.data else {
         let (corpus, split) = input::embedded()?;
         let usual = Config::preset(&config.preset)?.split == config.split;
@@ -171,7 +183,7 @@ fn parts(
 }
 
 /// A run must not write over what it reads, whatever it is told.
-fn keep_inputs(args: &TrainArgs, config: &Config, folder: &Path) -> data::Result<()> {
+pub(crate) fn keep_inputs(args: &TrainArgs, config: &Config, folder: &Path) -> data::Result<()> {
     let inputs = [&args.data, &args.dev, &args.test, &args.split_file, &args.config];
     let vectors = Some(Path::new(&config.vectors)).filter(|path| !path.as_os_str().is_empty());
     for input in inputs.into_iter().flatten().map(PathBuf::as_path).chain(vectors) {

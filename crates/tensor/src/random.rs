@@ -30,6 +30,8 @@ pub enum Purpose {
     Split = 5,
     /// Inputs of tests and benches.
     Test = 6,
+    /// Values of a search's trials; the numbers are the trial and the key.
+    Search = 7,
 }
 
 /// A stream of random numbers with a name.

@@ -283,6 +283,44 @@ impl Config {
         self.epochs = self.epochs.max(fewest as u32);
     }
 
+    /// This configuration with other values for some keys, as flags give them. Who gives epochs or batch means them:
+    /// see `min-steps`.
+    ///
+    /// # Errors
+    /// E040 for an unknown key, E041 for a value that does not fit.
+    pub fn with(&self, flags: &[Flag]) -> Result<Self> {
+        let mut table: toml::Table = self.to_toml().parse().expect("a configuration is TOML");
+        exact_length(&mut table, |key| flags.iter().any(|(k, _)| k == key));
+        for (key, text) in flags {
+            known_key(&table, key)?;
+            let value = parse_value(text, &table[key]);
+            table.insert(key.clone(), value);
+        }
+        Self::from_table(table)
+    }
+
+    /// The value of a key as a flag gives it.
+    ///
+    /// # Panics
+    /// If there is no such key.
+    pub fn value(&self, key: &str) -> String {
+        let table: toml::Table = self.to_toml().parse().expect("a configuration is TOML");
+        match &table[key] {
+            toml::Value::String(text) => text.clone(),
+            value => value.to_string(),
+        }
+    }
+
+    /// What differs from the preset, as a file for `--config`.
+    pub fn to_short_toml(&self) -> String {
+        let preset = preset_table(&self.preset).expect("a configuration has a preset");
+        let table: toml::Table = self.to_toml().parse().expect("a configuration is TOML");
+        let other = |(key, value): &(&String, &toml::Value)| preset.get(*key) != Some(*value);
+        let line = |(key, value): (&String, &toml::Value)| format!("{key} = {value}\n");
+        let lines: String = table.iter().filter(other).map(line).collect();
+        format!("preset = \"{}\"\n{lines}", self.preset)
+    }
+
     /// All keys and values, as TOML.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("plain values")
@@ -627,6 +665,23 @@ mod tests {
         let c = Config::resolve(Some("repaired"), Some(file), &set).unwrap();
         assert_eq!((c.epochs, c.learning_rate, c.batch), (7, 1.0, 32));
         assert_eq!((c.dropout, c.head), (vec![0.1, 0.3], HeadName::KerasRelu));
+    }
+
+    #[test]
+    fn values_change_as_flags_do_and_what_is_other_than_the_preset_is_a_file() {
+        let start = Config::resolve(Some("fast"), None, &flags(&[("dropout", "0.2")])).unwrap();
+        let other = start.with(&flags(&[("head", "softmax"), ("batch", "16")])).unwrap();
+        assert_eq!((other.head, other.batch, other.min_steps), (HeadName::Softmax, 16, 0));
+        assert_eq!(
+            (other.value("head"), other.value("dropout")),
+            ("softmax".into(), "[0.2]".into())
+        );
+        assert_eq!(start.with(&flags(&[("hed", "crf")])).unwrap_err().code, "E040");
+        assert_eq!(start.with(&flags(&[("batch", "0")])).unwrap_err().code, "E041");
+        let text = other.to_short_toml();
+        assert_eq!(text.lines().count(), 5, "{text}");
+        let read = Config::resolve(None, Some((Path::new("best.toml"), &text)), &[]).unwrap();
+        assert_eq!(read, other);
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub mod predictions;
 pub mod record;
 pub mod results;
 pub mod run;
+pub mod search;
 pub mod summary;
 pub mod tagging;
 pub mod trainer;

@@ -15,7 +15,7 @@
 mod space;
 mod table;
 
-pub use space::{Draw, Space};
+pub use space::{Draw, Space, USUAL};
 pub use table::{Row, Table};
 
 use data::Result;
@@ -180,7 +180,8 @@ mod tests {
         assert_eq!(plan.best(&table), Some(2), "of equal ones the first");
         let seed = plan.start.seed;
         let confirming: Vec<_> = jobs[5..].iter().map(|j| (j.trial, j.seed, j.confirms)).collect();
-        let want = [(0, seed + 1, true), (0, seed + 2, true), (2, seed + 1, true), (2, seed + 2, true)];
+        let want =
+            [(0, seed + 1, true), (0, seed + 2, true), (2, seed + 1, true), (2, seed + 2, true)];
         assert_eq!(confirming, want);
         assert_eq!(jobs.len(), plan.count());
         assert!(jobs.iter().all(|job| job.epochs.is_none()));
@@ -211,7 +212,10 @@ mod tests {
             assert_eq!(plan.next(&part)[0], jobs[k]);
         }
         let more = Plan { trials: 8, ..plan.clone() };
-        assert_eq!((0..6).map(|n| plan.values(n)).collect::<Vec<_>>(), (0..6).map(|n| more.values(n)).collect::<Vec<_>>());
+        assert_eq!(
+            (0..6).map(|n| plan.values(n)).collect::<Vec<_>>(),
+            (0..6).map(|n| more.values(n)).collect::<Vec<_>>()
+        );
         assert_eq!(more.next(&table).iter().map(|j| j.trial).collect::<Vec<_>>(), [6, 7]);
     }
 
@@ -225,7 +229,7 @@ mod tests {
     #[test]
     fn a_job_of_a_few_epochs_has_these_and_no_more() {
         let plan = plan(Method::Halving, 9);
-        let job = Job { trial: 3, epochs: Some(2), seed: 7, confirms: false };
+        let job = Job { trial: 0, epochs: Some(2), seed: 7, confirms: false };
         let config = plan.config(&job).unwrap();
         assert_eq!((config.epochs, config.min_steps, config.seed), (2, 0, 7));
         let whole = plan.config(&Job { epochs: None, ..job }).unwrap();

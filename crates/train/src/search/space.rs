@@ -41,7 +41,8 @@ pub const USUAL: [&str; 7] = [
 ];
 
 /// Keys that a search does not change: they name the run, not the network.
-const FIXED: [&str; 6] = ["preset", "seed", "threads", "split", "keep-duplicates", "dev-from-train"];
+const FIXED: [&str; 6] =
+    ["preset", "seed", "threads", "split", "keep-duplicates", "dev-from-train"];
 
 impl Space {
     /// Reads `key=a,b,c` (one of these) and `key=low..high` (a number between; by its logarithm where both ends are above
@@ -52,11 +53,13 @@ impl Space {
     pub fn parse<S: AsRef<str>>(texts: &[S], start: &Config) -> Result<Self> {
         let mut draws: Vec<(String, Draw)> = Vec::new();
         for text in texts.iter().map(AsRef::as_ref) {
-            let (key, values) = text.split_once('=').ok_or_else(|| unreadable(text, "it has no `=`"))?;
+            let (key, values) =
+                text.split_once('=').ok_or_else(|| unreadable(text, "it has no `=`"))?;
             let (key, values) = (key.trim(), values.trim());
             if FIXED.contains(&key) {
                 let message = format!("`{key}` is not for a search to change");
-                return Err(Error::new("E041", message).help("the others are listed by `longhand help config`"));
+                return Err(Error::new("E041", message)
+                    .help("the others are listed by `longhand help config`"));
             }
             if draws.iter().any(|(known, _)| known == key) {
                 return Err(unreadable(text, "the key is given twice"));
@@ -77,6 +80,15 @@ impl Space {
     /// The keys, in the order given.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.draws.iter().map(|(key, _)| key.as_str())
+    }
+
+    /// As [`Space::parse`] reads them.
+    pub fn texts(&self) -> Vec<String> {
+        let text = |(key, draw): &(String, Draw)| match draw {
+            Draw::Choice(values) => format!("{key}={}", values.join(",")),
+            Draw::Range { low, high, .. } => format!("{key}={low}..{high}"),
+        };
+        self.draws.iter().map(text).collect()
     }
 
     /// The values of trial `n`.
@@ -166,7 +178,8 @@ mod tests {
 
     #[test]
     fn values_lie_where_they_may_and_follow_from_seed_and_number_alone() {
-        let texts = ["learning-rate=0.001..0.1", "dropout=0..0.5", "epochs=2..5", "head=crf,softmax"];
+        let texts =
+            ["learning-rate=0.001..0.1", "dropout=0..0.5", "epochs=2..5", "head=crf,softmax"];
         let space = Space::parse(&texts, &start()).unwrap();
         let (mut low, mut heads) = (0, std::collections::BTreeSet::new());
         for n in 1..=400 {

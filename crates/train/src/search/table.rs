@@ -29,7 +29,15 @@ pub struct Row {
 }
 
 const COLUMNS: [&str; 10] = [
-    "trial", "epochs", "seed", "confirms", "dev_f1", "dev_precision", "dev_recall", "best_epoch", "seconds",
+    "trial",
+    "epochs",
+    "seed",
+    "confirms",
+    "dev_f1",
+    "dev_precision",
+    "dev_recall",
+    "best_epoch",
+    "seconds",
     "weights",
 ];
 
@@ -90,10 +98,12 @@ impl Table {
             ];
             let values = plan.values(*trial);
             // The start has its own values.
-            fields.extend(plan.space.keys().map(|key| match values.iter().find(|(k, _)| k == key) {
-                Some((_, value)) => value.clone(),
-                None => plan.start.value(key),
-            }));
+            fields.extend(plan.space.keys().map(
+                |key| match values.iter().find(|(k, _)| k == key) {
+                    Some((_, value)) => value.clone(),
+                    None => plan.start.value(key),
+                },
+            ));
             out.write_record(&fields).expect(written);
         }
         String::from_utf8(out.into_inner().expect(written)).expect("text")
@@ -125,7 +135,8 @@ impl Table {
         }
         let mut table = Self::default();
         for record in reader.records() {
-            let record = record.map_err(|e| bad(e.position().map_or(1, csv::Position::line), e.to_string()))?;
+            let record = record
+                .map_err(|e| bad(e.position().map_or(1, csv::Position::line), e.to_string()))?;
             let line = record.position().map_or(1, csv::Position::line);
             let row = row(&record).ok_or_else(|| bad(line, "a field does not read".into()))?;
             table.push(row);
@@ -166,7 +177,8 @@ mod tests {
 
     fn plan() -> Plan {
         let start = Config::preset("fast").unwrap();
-        let space = Space::parse(&["batch=8,16", "encoder=[\"lstm:8\"],[\"bilstm:8\",\"lstm:8\"]"], &start);
+        let space =
+            Space::parse(&["batch=8,16", "encoder=[\"lstm:8\"],[\"bilstm:8\",\"lstm:8\"]"], &start);
         Plan { start, space: space.unwrap(), method: Method::Random, trials: 3, confirm: 1 }
     }
 
