@@ -70,7 +70,8 @@ impl Drop for Server {
 
 fn model() -> Dir {
     let dir = Dir::new();
-    let small = ["--set", "encoder=bilstm:16", "--set", "embedding=16", "-q"];
+    let small =
+        ["--set", "decode=best", "--set", "encoder=bilstm:16", "--set", "embedding=16", "-q"];
     dir.run(&[&["train", "-o", "run", "--epochs", "1"], &small[..]].concat()).expect(0);
     dir
 }

@@ -32,14 +32,14 @@ mod decode;
 mod exp;
 mod lattice;
 mod logs;
+mod neighbours;
 #[cfg(test)]
 mod paths;
 mod scaled;
-mod spans;
 
 pub use chain::Chain;
 pub use decode::Path;
-pub use spans::{Span, independent_span_probabilities};
+pub use neighbours::Neighbours;
 
 use lattice::{Lattice, Pairs, Sentence};
 

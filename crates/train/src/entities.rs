@@ -3,18 +3,19 @@
 //! ```text
 //! an entity: tokens s … e of type X, not begun before s, not carried on after e
 //!
-//! P(entity) = Σ over the ways y to write it:  P(y_s … y_e, no tag of X carried on at e + 1)
-//!                                           − P(the same, and y_{s−1} carried on into y_s)
+//! (1)  v_s(j) = P(y_s = j) − Σ_i P(y_{s−1} = i, y_s = j)       over tags i that carry on into j: the entity begins at s
+//! (2)  v_t(j) = Σ_i v_{t−1}(i) P(y_t = j | y_{t−1} = i)        over tags i that carry on into j: it goes on to t
+//! (3)  P(entity) = Σ_j v_e(j) (1 − Σ_k P(y_{e+1} = k | y_e = j))   over tags k that j carries on into: it ends at e
 //! ```
 //!
-//! IOB2, IOBES and BILOU have one way to write an entity, whose first letter begins it, so that the second
-//! term is 0; IOB1 has two. Where no rules hold, every way counts that the lenient reading takes for this
+//! for tags i, j, k of type X. IOB2, IOBES and BILOU have one way to write an entity, whose first letter begins it;
+//! IOB1 has two. Where no rules hold, every way counts that the lenient reading takes for this
 //! entity ([`data::scheme::spans_leniently`]). The probability is that of the entity whatever the rest of
 //! the sentence, not that of the best tags as a whole.
 //!
-//! Where the probabilities of tags come from:
+//! Where the probabilities of tags and of neighbours come from:
 //!
-//! - a CRF: exactly, by forward–backward over all tags that keep the rules ([`nn::crf::Span`]);
+//! - a CRF: exactly, by forward–backward over all tags that keep the rules ([`nn::crf::Neighbours`]);
 //! - a softmax whose decoding keeps to the rules: as a CRF without transitions, that is, the product of the
 //!   tokens' softmax probabilities, given that the tags as a whole keep the rules;
 //! - a softmax without rules: the product of the tokens' probabilities;
@@ -26,7 +27,7 @@
 use data::{TagSet, scheme::split_tag};
 use ndarray::Array2;
 use nn::Packing;
-use nn::crf::{Chain, Span, independent_span_probabilities};
+use nn::crf::{Chain, Neighbours};
 use nn::tagger::{Head, Tagger};
 use nn::{keras_relu, softmax};
 
@@ -54,9 +55,6 @@ pub struct Reading {
     /// By id: may it be the first tag of an entity, or its last, in this scheme?
     first: Vec<bool>,
     last: Vec<bool>,
-    /// By id: which tags right after it do not carry its entity on.
-    closes: Vec<Vec<bool>>,
-    anything: Vec<bool>,
 }
 
 /// What one tag says.
@@ -87,13 +85,10 @@ impl Reading {
         let letters = tags.scheme().letters().len() as u32;
         let ids = |kind: u32| (1 + kind * letters..1 + (kind + 1) * letters).collect();
         let all = 0..tags.len() as u32;
-        let closes = |id: usize| meanings.iter().map(|&m| !carries(meanings[id], m)).collect();
         Self {
             of_kind: (0..tags.types().len() as u32).map(ids).collect(),
             first: all.clone().map(|id| tags.allows(None, Some(id))).collect(),
             last: all.map(|id| tags.allows(Some(id), None)).collect(),
-            closes: (0..tags.len()).map(closes).collect(),
-            anything: vec![true; tags.len()],
             tags: meanings,
             rules,
         }
@@ -126,7 +121,7 @@ impl Reading {
         for _ in 1..length {
             let longer = |way: &Vec<u32>| {
                 let last = way[way.len() - 1];
-                let next = ids.iter().filter(move |&&id| !self.closes[last as usize][id as usize]);
+                let next = ids.iter().filter(move |&&id| self.carries(last, id));
                 let way = way.clone();
                 next.map(move |&id| [&way[..], &[id]].concat()).collect::<Vec<_>>()
             };
@@ -140,75 +135,99 @@ impl Reading {
         matches!(self.tags[id as usize], Meaning::Inside { begins: true, .. })
     }
 
-    /// The terms of the sum at the top of this file for `entity` in a sentence of `n` tokens.
-    fn terms(&self, entity: &Entity, n: usize) -> Vec<Term> {
-        let Entity { start, end, kind, .. } = *entity;
-        let mut terms = Vec::new();
-        for tags in self.ways(kind, end - start) {
-            if start > 0 && !self.begins(tags[0]) {
-                let ids = self.of_kind[kind as usize].iter();
-                let before = ids.filter(|&&id| !self.closes[id as usize][tags[0] as usize]);
-                terms.extend(before.map(|&id| Term {
-                    sign: -1.0,
-                    start: start - 1,
-                    tags: [&[id], &tags[..]].concat(),
-                    at_end: end == n,
-                }));
-            }
-            terms.push(Term { sign: 1.0, start, tags, at_end: end == n });
-        }
-        terms
-    }
-
-    /// Every entity of sentence `r`, of `n` tokens, that is likelier than `threshold`. They may share tokens.
+    /// Every entity of a sentence of `n` tokens that is likelier than `threshold`. They may share tokens; no token
+    /// is in more than 1 / `threshold` of them.
     pub(crate) fn likelier(
         &self,
-        r: usize,
         n: usize,
-        belief: &Belief<'_>,
+        sentence: &Sentence<'_>,
         threshold: f64,
     ) -> Vec<Entity> {
-        let mut candidates = self.candidates(r, n, belief, threshold);
-        let terms: Vec<Vec<Term>> = candidates.iter().map(|e| self.terms(e, n)).collect();
-        let spans: Vec<Span<'_>> = terms.iter().flatten().map(|term| term.span(self)).collect();
-        if spans.is_empty() {
-            return candidates;
+        let mut found = Vec::new();
+        for kind in 0..self.of_kind.len() as u32 {
+            for start in 0..n {
+                let mut v = self.begun(kind, start, sentence, threshold);
+                let mut end = start;
+                // What has begun and not ended grows less likely from token to token.
+                while v.iter().sum::<f64>() > threshold {
+                    end += 1;
+                    let (ended, on) = self.ended(kind, &v, end, n, sentence);
+                    if ended > threshold {
+                        found.push(Entity { start, end, kind, probability: ended.min(1.0) });
+                    }
+                    v = on;
+                }
+            }
         }
-        let mut probabilities = belief.of_spans(r, &spans).into_iter();
-        for (entity, terms) in candidates.iter_mut().zip(&terms) {
-            entity.probability =
-                terms.iter().zip(&mut probabilities).map(|(t, p)| t.sign * p).sum();
-        }
-        candidates.retain(|e| e.probability > threshold);
-        candidates
+        found
     }
 
-    /// Tags of `n` tokens in which those of `candidates` stand that together gain the most, an entity gaining
-    /// P(entity) − `threshold`; no two of them share a token. From ½ on these are just those that are likelier
-    /// than the threshold, since two that share a token cannot both be likelier than not.
-    pub(crate) fn worth_it(&self, candidates: &[Entity], n: usize, threshold: f64) -> Vec<u32> {
+    /// The probability of an entity in a sentence of `n` tokens.
+    fn probability(&self, entity: &Entity, n: usize, sentence: &Sentence<'_>) -> f64 {
+        let Entity { start, end, kind, .. } = *entity;
+        let mut v = self.begun(kind, start, sentence, 0.0);
+        let mut ended = 0.0;
+        for end in start + 1..=end {
+            (ended, v) = self.ended(kind, &v, end, n, sentence);
+        }
+        ended.clamp(0.0, 1.0) // outside by rounding only
+    }
+
+    /// (1) for each tag of the type; zeros if it cannot come to more than `least`.
+    fn begun(&self, kind: u32, s: usize, sentence: &Sentence<'_>, least: f64) -> Vec<f64> {
+        let ids = &self.of_kind[kind as usize];
+        let mut v: Vec<f64> = ids.iter().map(|&j| sentence.tag(s, j)).collect();
+        if s == 0 || v.iter().sum::<f64>() <= least {
+            if v.iter().sum::<f64>() <= least {
+                v.fill(0.0);
+            }
+            return v;
+        }
+        for (v, &j) in v.iter_mut().zip(ids) {
+            let carried = ids.iter().filter(|&&i| self.carries(i, j));
+            *v = (*v - carried.map(|&i| sentence.pair(s - 1, i, j)).sum::<f64>()).max(0.0); // (1)
+        }
+        v
+    }
+
+    /// From v of the last token before `end`: (3) for an entity that ends there, and (2) for one that does not.
+    fn ended(
+        &self,
+        kind: u32,
+        v: &[f64],
+        end: usize,
+        n: usize,
+        sentence: &Sentence<'_>,
+    ) -> (f64, Vec<f64>) {
+        let ids = &self.of_kind[kind as usize];
+        let mut on = vec![0.0; ids.len()];
+        if end == n {
+            // Padding may follow, whose tags nobody reads.
+            let may_end = |&(&j, _): &(&u32, &f64)| !self.rules || self.last[j as usize];
+            return (ids.iter().zip(v).filter(may_end).map(|(_, v)| v).sum(), on);
+        }
+        for (&i, &v) in ids.iter().zip(v).filter(|(_, v)| **v > 0.0) {
+            let per_tag = v / sentence.tag(end - 1, i);
+            for (on, &j) in on.iter_mut().zip(ids).filter(|(_, j)| self.carries(i, **j)) {
+                *on += per_tag * sentence.pair(end - 1, i, j); // (2)
+            }
+        }
+        let ended = v.iter().sum::<f64>() - on.iter().sum::<f64>(); // (3)
+        (ended, on)
+    }
+
+    /// Whether tag `j` right after tag `i` carries its entity on.
+    fn carries(&self, i: u32, j: u32) -> bool {
+        carries(self.tags[i as usize], self.tags[j as usize])
+    }
+
+    /// Tags of `n` tokens in which these entities stand, given from left to right.
+    pub(crate) fn written(&self, entities: &[Entity], n: usize) -> Vec<u32> {
         let mut tags = vec![0; n];
-        for entity in best_apart(candidates, n, threshold) {
+        for entity in entities {
             self.write(entity, &mut tags);
         }
         tags
-    }
-
-    /// Every entity whose tokens each have its type with a probability above `threshold`: no other can be
-    /// likelier than that as a whole.
-    fn candidates(&self, r: usize, n: usize, belief: &Belief<'_>, threshold: f64) -> Vec<Entity> {
-        let mut candidates = Vec::new();
-        for (kind, ids) in (0..).zip(&self.of_kind) {
-            let likely =
-                |t: usize| ids.iter().map(|&id| belief.of_tag(r, t, id)).sum::<f64>() > threshold;
-            let likely: Vec<bool> = (0..n).map(likely).collect();
-            for start in 0..n {
-                let run = likely[start..].iter().take_while(|&&likely| likely).count();
-                let ends = start + 1..=start + run;
-                candidates.extend(ends.map(|end| Entity { start, end, kind, probability: 1.0 }));
-            }
-        }
-        candidates
     }
 
     /// Writes an entity into `tags` in the scheme's own way; those to its left are there already.
@@ -222,30 +241,22 @@ impl Reading {
         tags[entity.start..entity.end].copy_from_slice(plain);
     }
 
-    /// The entities of sentence `r`, whose first tokens have the best tags `ids`, with their probabilities.
-    pub(crate) fn likely(&self, ids: &[u32], r: usize, belief: &Belief<'_>) -> Vec<Entity> {
-        let mut entities = self.entities(ids);
-        if entities.is_empty() {
-            return entities;
+    /// Gives each of a sentence's entities its probability; `n` tokens.
+    pub(crate) fn weigh(&self, entities: &mut [Entity], n: usize, sentence: &Sentence<'_>) {
+        for entity in entities {
+            entity.probability = self.probability(entity, n, sentence);
         }
-        let terms: Vec<Vec<Term>> = entities.iter().map(|e| self.terms(e, ids.len())).collect();
-        let spans: Vec<Span<'_>> = terms.iter().flatten().map(|term| term.span(self)).collect();
-        let mut probabilities = belief.of_spans(r, &spans).into_iter();
-        for (entity, terms) in entities.iter_mut().zip(&terms) {
-            let sum: f64 = terms.iter().zip(&mut probabilities).map(|(t, p)| t.sign * p).sum();
-            entity.probability = sum.clamp(0.0, 1.0); // outside by rounding only
-        }
-        entities
     }
 }
 
 /// Those of `candidates`, from left to right, that share no token and whose sum of P − `threshold` is the largest;
-/// of equal sums that with fewer entities. best(t) is that of the first t tokens:
+/// of equal sums that with fewer entities. From ½ on these are just those that are likelier than the threshold, since
+/// two that share a token cannot both be likelier than not. best(t) is that of the first t tokens:
 ///
 /// ```text
 /// best(t) = max( best(t − 1),  max over candidates that end at t:  best(start) + P − threshold )
 /// ```
-fn best_apart(candidates: &[Entity], n: usize, threshold: f64) -> Vec<&Entity> {
+pub(crate) fn best_apart(candidates: &[Entity], n: usize, threshold: f64) -> Vec<Entity> {
     let mut best: Vec<(f64, Option<&Entity>)> = vec![(0.0, None); n + 1];
     let mut by_end: Vec<&Entity> = candidates.iter().collect();
     by_end.sort_by_key(|e| (e.end, e.start));
@@ -263,7 +274,7 @@ fn best_apart(candidates: &[Entity], n: usize, threshold: f64) -> Vec<&Entity> {
     while t > 0 {
         t = match best[t].1 {
             Some(entity) => {
-                chosen.push(entity);
+                chosen.push(*entity);
                 entity.start
             }
             None => t - 1,
@@ -284,34 +295,18 @@ fn carries(prev: Meaning, next: Meaning) -> bool {
     }
 }
 
-/// One probability of the sum.
-struct Term {
-    sign: f64,
-    start: usize,
-    tags: Vec<u32>,
-    /// Whether the sentence ends with it. Padding may follow, whose tags nobody reads.
-    at_end: bool,
-}
-
-impl Term {
-    fn span<'a>(&'a self, reading: &'a Reading) -> Span<'a> {
-        let last = self.tags[self.tags.len() - 1] as usize;
-        let after = if self.at_end { &reading.anything } else { &reading.closes[last] };
-        Span { start: self.start, tags: &self.tags, after }
-    }
-}
-
 /// Where the probabilities of a shard's tags come from; see the top of this file.
 pub(crate) enum Belief<'a> {
-    /// All tags of a sentence together; the marginals, if they were asked for.
-    Chain {
-        chain: &'a Chain,
-        scores: &'a Array2<f32>,
-        packing: &'a Packing,
-        marginals: Option<Array2<f32>>,
-    },
+    /// All tags of a sentence together.
+    Chain { chain: &'a Chain, scores: &'a Array2<f32>, packing: &'a Packing },
     /// Each token by itself.
     Tokens { probabilities: Array2<f32>, packing: &'a Packing },
+}
+
+/// What is believed of one sentence.
+pub(crate) enum Sentence<'a> {
+    Chain(Neighbours<'a>),
+    Tokens { probabilities: &'a Array2<f32>, packing: &'a Packing, r: usize },
 }
 
 impl<'a> Belief<'a> {
@@ -325,30 +320,23 @@ impl<'a> Belief<'a> {
             (Head::KerasRelu, _) => {
                 Self::Tokens { probabilities: keras_relu::probabilities(scores.clone()), packing }
             }
-            (_, Some(chain)) => Self::Chain { chain, scores, packing, marginals: None },
+            (_, Some(chain)) => Self::Chain { chain, scores, packing },
             (_, None) => {
                 Self::Tokens { probabilities: softmax::probabilities(scores.clone()), packing }
             }
         }
     }
 
-    /// Ready for [`Belief::of_tag`].
-    pub(crate) fn with_marginals(mut self) -> Self {
-        if let Self::Chain { chain, scores, packing, marginals } = &mut self {
-            *marginals = Some(chain.marginals(scores, packing));
-        }
-        self
-    }
-
-    /// The probability of a tag at token `t` of sentence `r`.
-    fn of_tag(&self, r: usize, t: usize, id: u32) -> f64 {
-        let (p, packing) = match self {
-            Self::Chain { marginals, packing, .. } => {
-                (marginals.as_ref().expect("asked for first"), packing)
+    /// Sentence `r` of the shard.
+    pub(crate) fn sentence(&self, r: usize) -> Sentence<'_> {
+        match self {
+            Self::Chain { chain, scores, packing } => {
+                Sentence::Chain(chain.neighbours(scores, packing, r))
             }
-            Self::Tokens { probabilities, packing } => (probabilities, packing),
-        };
-        f64::from(p[[packing.row(r, t), id as usize]])
+            Self::Tokens { probabilities, packing } => {
+                Sentence::Tokens { probabilities, packing, r }
+            }
+        }
     }
 
     /// P(y_n = j) for each row and tag (N, K).
@@ -358,15 +346,24 @@ impl<'a> Belief<'a> {
             Self::Tokens { probabilities, .. } => probabilities.clone(),
         }
     }
+}
 
-    fn of_spans(&self, r: usize, spans: &[Span<'_>]) -> Vec<f64> {
+impl Sentence<'_> {
+    /// P(y_t = j)
+    fn tag(&self, t: usize, j: u32) -> f64 {
         match self {
-            Self::Chain { chain, scores, packing, .. } => {
-                chain.span_probabilities(scores, packing, r, spans)
+            Self::Chain(neighbours) => neighbours.tag(t, j as usize),
+            Self::Tokens { probabilities, packing, r } => {
+                f64::from(probabilities[[packing.row(*r, t), j as usize]])
             }
-            Self::Tokens { probabilities, packing } => {
-                independent_span_probabilities(probabilities, packing, r, spans)
-            }
+        }
+    }
+
+    /// P(y_t = i, y_{t+1} = j)
+    fn pair(&self, t: usize, i: u32, j: u32) -> f64 {
+        match self {
+            Self::Chain(neighbours) => neighbours.pair(t, i as usize, j as usize),
+            Self::Tokens { .. } => self.tag(t, i) * self.tag(t + 1, j),
         }
     }
 }
@@ -458,10 +455,7 @@ mod tests {
                 for chain in [Some(&chain), None] {
                     let reading = Reading::new(&tags, chain.is_some());
                     let belief = Belief::new(&network, chain, &s, &packing);
-                    let terms = reading.terms(&entity, n);
-                    let spans: Vec<_> = terms.iter().map(|t| t.span(&reading)).collect();
-                    let p = belief.of_spans(0, &spans);
-                    let p: f64 = terms.iter().zip(p).map(|(t, p)| t.sign * p).sum();
+                    let p = reading.probability(&entity, n, &belief.sentence(0));
                     let want = by_paths(&tags, &reading, &s, &entity);
                     prop_assert!((p - want).abs() < 1e-6, "{scheme}: {p}, not {want}");
                 }
@@ -480,9 +474,9 @@ mod tests {
                 let chain = rules(&tags).chain();
                 let network = tagger(&tags, Head::Softmax);
                 let reading = Reading::new(&tags, true);
-                let belief = Belief::new(&network, Some(&chain), &s, &packing).with_marginals();
-                let candidates = reading.likelier(0, n, &belief, 0.5);
-                let ids = reading.worth_it(&candidates, n, 0.5);
+                let belief = Belief::new(&network, Some(&chain), &s, &packing);
+                let candidates = reading.likelier(n, &belief.sentence(0), 0.5);
+                let ids = reading.written(&best_apart(&candidates, n, 0.5), n);
                 prop_assert!(is_legal(&tags, &ids), "{scheme}: {ids:?}");
                 let found = reading.entities(&ids);
                 for start in 0..n {
@@ -518,7 +512,9 @@ mod tests {
         let s = ndarray::array![[1.0f32, 3.0, -2.0, 0.0, 0.0], [-1.0, -1.0, -1.0, -1.0, -1.0]];
         let packing = Packing::new(vec![2]);
         let belief = Belief::new(&tagger(&tags, Head::KerasRelu), None, &s, &packing);
-        let entities = Reading::new(&tags, false).likely(&[1, 0], 0, &belief);
+        let reading = Reading::new(&tags, false);
+        let mut entities = reading.entities(&[1, 0]);
+        reading.weigh(&mut entities, 2, &belief.sentence(0));
         // B-a (3/4) or I-a (0) first, then any tag but I-a (4 of 5).
         assert_eq!(entities.len(), 1);
         assert!((entities[0].probability - 0.75 * 0.8).abs() < 1e-6, "{entities:?}");

@@ -23,7 +23,7 @@ use serde::Serialize;
 
 use crate::Model;
 use crate::config::Decode;
-use crate::entities::{Belief, Reading};
+use crate::entities::{Belief, Reading, best_apart};
 use crate::lexicon::Lexicon;
 use crate::tagging::Padding;
 
@@ -185,19 +185,11 @@ impl<'a> Reader<'a> {
         });
         let scores = self.tagger.scores(input.clone());
         let belief = Belief::new(self.tagger, self.chain.as_ref(), &scores, &packing);
-        let belief = belief.with_marginals();
-        let best = match self.model.config.decode {
-            Decode::Best => {
-                self.tagger.decode(&scores, &packing, self.chain.as_ref())[..n].to_vec()
-            }
-            Decode::Likely => {
-                let threshold = self.model.threshold;
-                let candidates = self.reading.likelier(0, n, &belief, threshold);
-                self.reading.worth_it(&candidates, n, threshold)
-            }
-        };
+        let best = self.best(self.tagger, self.chain.as_ref(), &scores, &packing, n);
         let marginals = belief.of_tokens();
-        let found = self.reading.likely(&best, 0, &belief).into_iter().map(|e| Found {
+        let mut found = self.reading.entities(&best);
+        self.reading.weigh(&mut found, n, &belief.sentence(0));
+        let found = found.into_iter().map(|e| Found {
             start: e.start,
             end: e.end,
             label: self.model.label(&e).to_owned(),
@@ -217,6 +209,26 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The tags that these scores are given, of the first `n` tokens.
+    fn best(
+        &self,
+        tagger: &Tagger<f32>,
+        chain: Option<&Chain>,
+        scores: &Array2<f32>,
+        packing: &Packing,
+        n: usize,
+    ) -> Vec<u32> {
+        match self.model.config.decode {
+            Decode::Best => tagger.decode(scores, packing, chain)[..n].to_vec(),
+            Decode::Likely => {
+                let sentence = Belief::new(tagger, chain, scores, packing);
+                let threshold = self.model.threshold;
+                let candidates = self.reading.likelier(n, &sentence.sentence(0), threshold);
+                self.reading.written(&best_apart(&candidates, n, threshold), n)
+            }
+        }
+    }
+
     /// The mean of what each member has; None where the network has no such part.
     fn mean(&self, of: impl Fn(&Tagger<f32>) -> Option<Array2<f32>>) -> Option<Array2<f32>> {
         let sum = self.tagger.members().map(of).reduce(|sum, one| Some(sum? + one?))?;
@@ -227,7 +239,7 @@ impl<'a> Reader<'a> {
     fn members(&self, input: &Input, n: usize) -> Vec<Member> {
         let explained = self.tagger.members().zip(&self.own_chains).map(|(member, chain)| {
             let (scores, cache) = member.forward(input.clone(), None);
-            let best = member.decode(&scores, &input.packing, chain.as_ref());
+            let best = self.best(member, chain.as_ref(), &scores, &input.packing, n);
             Member {
                 emissions: rows(&scores, n),
                 best: best[..n].to_vec(),

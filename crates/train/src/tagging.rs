@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use crate::batch::deal;
 use crate::config::Decode;
-use crate::entities::{Belief, Entity, Reading};
+use crate::entities::{Belief, Entity, Reading, best_apart};
 use crate::lexicon::Lexicon;
 use crate::model::Model;
 
@@ -55,8 +55,8 @@ pub struct Voice<'a> {
 /// out.
 pub fn tag(voice: Voice<'_>, lexicon: &Lexicon, sentences: &[&[u32]]) -> Vec<Vec<u32>> {
     let known = Known::of(voice.tagger, voice.tags);
-    Ask { voice, known: &known }.each_shard(lexicon, sentences, |shard, _| {
-        shard.lengths.iter().enumerate().map(|(r, &n)| shard.tags(r, n)).collect()
+    Ask { voice, known: &known }.each_shard(lexicon, sentences, |shard, ask| {
+        shard.tagged(ask, false).into_iter().map(|tagged| tagged.tags).collect()
     })
 }
 
@@ -67,11 +67,10 @@ pub(crate) fn likelier(
     sentences: &[&[u32]],
     threshold: f64,
 ) -> Vec<Vec<Entity>> {
-    let voice = Voice { decode: Decode::Best, ..voice }; // the quicker, and not looked at
     let known = Known::of(voice.tagger, voice.tags);
     Ask { voice, known: &known }.each_shard(lexicon, sentences, |shard, ask| {
-        let belief = ask.belief(&shard.scores, &shard.packing).with_marginals();
-        let of = |(r, &n)| ask.known.reading.likelier(r, n, &belief, threshold);
+        let belief = ask.belief(&shard.scores, &shard.packing);
+        let of = |(r, &n)| ask.known.reading.likelier(n, &belief.sentence(r), threshold);
         shard.lengths.iter().enumerate().map(of).collect()
     })
 }
@@ -120,7 +119,7 @@ impl Ask<'_> {
         sentences: &[&[u32]],
         likely: bool,
     ) -> Vec<Tagged> {
-        self.each_shard(lexicon, sentences, |shard, ask| shard.entities(ask, likely))
+        self.each_shard(lexicon, sentences, |shard, ask| shard.tagged(ask, likely))
     }
 
     /// What `read` makes of the sentences of a shard, put into the order of `sentences`. An empty sentence gets
@@ -139,22 +138,45 @@ impl Ask<'_> {
         in_order(sentences.len(), texts.shards().into_par_iter().map(decode).collect())
     }
 
-    /// The tags of each sentence of a shard.
-    fn tags(&self, scores: &Array2<f32>, packing: &Packing) -> Vec<Vec<u32>> {
+    /// Tags and entities of a shard's sentences, `lengths` of their tokens; these with probabilities if `likely`.
+    /// `path`: the best path's tags of each row, if somebody has found it already.
+    fn tagged(
+        &self,
+        scores: &Array2<f32>,
+        packing: &Packing,
+        lengths: &[usize],
+        path: Option<Vec<u32>>,
+        likely: bool,
+    ) -> Vec<Tagged> {
         let Known { chain, reading, .. } = self.known;
-        let lengths = packing.lengths().iter().enumerate();
-        match self.voice.decode {
+        let Voice { tagger, decode, threshold, .. } = self.voice;
+        let lengths = lengths.iter().enumerate();
+        match decode {
             Decode::Best => {
-                let best = self.voice.tagger.decode(scores, packing, chain.as_ref());
-                lengths.map(|(r, &n)| (0..n).map(|t| best[packing.row(r, t)]).collect()).collect()
+                let path = path.unwrap_or_else(|| tagger.decode(scores, packing, chain.as_ref()));
+                let belief = likely.then(|| self.belief(scores, packing));
+                let tagged = |(r, &n): (usize, &usize)| {
+                    let tags: Vec<u32> = (0..n).map(|t| path[packing.row(r, t)]).collect();
+                    let mut entities = reading.entities(&tags);
+                    if let (Some(belief), false) = (&belief, entities.is_empty()) {
+                        reading.weigh(&mut entities, n, &belief.sentence(r));
+                    }
+                    Tagged { tags, entities }
+                };
+                lengths.map(tagged).collect()
             }
             Decode::Likely => {
-                let belief = self.belief(scores, packing).with_marginals();
-                let tags = |(r, &n): (usize, &usize)| {
-                    let candidates = reading.likelier(r, n, &belief, self.voice.threshold);
-                    reading.worth_it(&candidates, n, self.voice.threshold)
+                let belief = self.belief(scores, packing);
+                let tagged = |(r, &n): (usize, &usize)| {
+                    let candidates = reading.likelier(n, &belief.sentence(r), threshold);
+                    let mut entities = best_apart(&candidates, n, threshold);
+                    let tags = reading.written(&entities, n);
+                    if !likely {
+                        entities.iter_mut().for_each(|e| e.probability = 1.0);
+                    }
+                    Tagged { tags, entities }
                 };
-                lengths.map(tags).collect()
+                lengths.map(tagged).collect()
             }
         }
     }
@@ -170,29 +192,12 @@ struct Decoded {
     lengths: Vec<usize>,
     packing: Packing,
     scores: Array2<f32>,
-    /// Tags of each sentence, padding and all.
-    tags: Vec<Vec<u32>>,
 }
 
 impl Decoded {
-    /// Tags of the first `n` tokens of sentence `r`.
-    fn tags(&self, r: usize, n: usize) -> Vec<u32> {
-        self.tags[r][..n].to_vec()
-    }
-
     /// Tags and entities of each sentence.
-    fn entities(&self, ask: &Ask<'_>, likely: bool) -> Vec<Tagged> {
-        let reading = &ask.known.reading;
-        let belief = likely.then(|| ask.belief(&self.scores, &self.packing));
-        let tagged = |(r, &n): (usize, &usize)| {
-            let tags = self.tags(r, n);
-            let entities = match &belief {
-                Some(belief) => reading.likely(&tags, r, belief),
-                None => reading.entities(&tags),
-            };
-            Tagged { tags, entities }
-        };
-        self.lengths.iter().enumerate().map(tagged).collect()
+    fn tagged(&self, ask: &Ask<'_>, likely: bool) -> Vec<Tagged> {
+        ask.tagged(&self.scores, &self.packing, &self.lengths, None, likely)
     }
 }
 
@@ -236,9 +241,8 @@ impl<'a> Padded<'a> {
         let packing = Packing::new(texts.iter().map(|w| w.len()).collect());
         let input = lexicon.input(&texts, &packing, |_, _| false);
         let scores = ask.known.ready.scores(ask.voice.tagger, input);
-        let tags = ask.tags(&scores, &packing);
         let lengths = shard.iter().map(|&i| self.sentences[i as usize].len()).collect();
-        Decoded { lengths, packing, scores, tags }
+        Decoded { lengths, packing, scores }
     }
 }
 
@@ -271,7 +275,7 @@ impl Ready {
             let ask = Ask { voice, known: &self.known };
             let texts = Padded::new(numbers, voice.padding);
             let decode = |shard: Vec<u32>| {
-                let tagged = texts.decode(&shard, &ask, lexicon).entities(&ask, likely);
+                let tagged = texts.decode(&shard, &ask, lexicon).tagged(&ask, likely);
                 (shard, tagged)
             };
             in_order(numbers.len(), texts.shards().into_iter().map(decode).collect())

@@ -19,7 +19,7 @@ use crate::batch::{self, Hiding, Shard};
 use crate::config::{ClassWeights, Config, Decode, Keep, ScheduleName};
 use crate::dataset::{Dataset, outside};
 use crate::device::{Device, Job};
-use crate::entities::{Entity, Reading};
+use crate::entities::{Entity, Reading, best_apart};
 use crate::tagging::{self, Padding, Voice};
 
 /// One line of a run's history.
@@ -64,8 +64,9 @@ pub struct DevScores {
     pub threshold: f64,
 }
 
-/// The threshold of a model that has no dev part to find its own on: half of a middling F1.
-pub const UNTRIED_THRESHOLD: f64 = 0.4;
+/// The threshold of a model that has no dev part to find its own on: half of a low F1, since a
+/// network that was trained on little is sure of little.
+pub const UNTRIED_THRESHOLD: f64 = 0.3;
 
 fn untried_threshold() -> f64 {
     UNTRIED_THRESHOLD
@@ -74,7 +75,7 @@ fn untried_threshold() -> f64 {
 /// No threshold is lower than this: what is less likely is not even looked at.
 const LOWEST_THRESHOLD: f64 = 0.1;
 
-/// Thresholds that are tried, besides half of F1.
+/// Thresholds that are tried, besides the lowest.
 const BETWEEN: u32 = 4;
 
 /// How far an epoch is.
@@ -630,8 +631,8 @@ impl Trainer {
     ///
     /// Where probabilities are what they say, giving one more entity of probability p is worth it, in terms of F1, if p >
     /// F1 / 2 (Lipton, Elkan and Naryanaswamy 2014, "Optimal thresholding of classifiers to maximize F1 measure").
-    /// As they are a little too sure of themselves, the best of some thresholds from there to ½ is taken: few, so
-    /// that a small dev part cannot lead astray.
+    /// They are not quite: so the best of a few thresholds from there, or from [`UNTRIED_THRESHOLD`] if that is lower, to
+    /// ½ is taken; of equal ones the lowest.
     fn score_likely(&self, dev: &[u32]) -> (Scores, f64) {
         let words: Vec<&[u32]> = dev.iter().map(|&i| self.dataset.words(i)).collect();
         let voice = self.voice(self.padding());
@@ -640,14 +641,14 @@ impl Trainer {
         let reading = Reading::new(&self.dataset.tags, self.tagger.spec.rules.is_some());
         let scores = |threshold: f64| {
             let tags = |(candidates, words): (&Vec<Entity>, &&[u32])| {
-                reading.worth_it(candidates, words.len(), threshold)
+                reading.written(&best_apart(candidates, words.len(), threshold), words.len())
             };
             let predicted: Vec<Vec<u32>> = candidates.par_iter().zip(&words).map(tags).collect();
             score(&self.dataset, dev, &predicted)
         };
-        let half = scores(UNTRIED_THRESHOLD).micro.f1 / 2.0;
+        let least = UNTRIED_THRESHOLD.min(scores(UNTRIED_THRESHOLD).micro.f1 / 2.0);
         let between = |k: u32| {
-            let threshold = half + (0.5 - half) * f64::from(k) / f64::from(BETWEEN);
+            let threshold = least + (0.5 - least) * f64::from(k) / f64::from(BETWEEN);
             // Three decimals: more would not be seen in the result.
             ((1e3 * threshold).round() / 1e3).max(LOWEST_THRESHOLD)
         };

@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use data::Error;
-use ndarray::Array2;
 use nn::Packing;
 use rayon::prelude::*;
 
@@ -91,12 +90,9 @@ fn tag(
         let input = lexicon.input(&words, &packing, |_, _| false);
         let by_path = decode == Decode::Best;
         let answer = device.tag(&input, by_path, likely || !by_path)?;
-        let tags = match by_path {
-            true => sentences_of(&answer.tags, &packing),
-            false => ask.tags(&answer.scores, &packing),
-        };
         let lengths: Vec<usize> = batch.iter().map(|&i| numbers[i as usize].len()).collect();
-        let tagged = entities(ask, &tags, &lengths, &answer.scores, &packing, likely);
+        let path = by_path.then_some(answer.tags);
+        let tagged = ask.tagged(&answer.scores, &packing, &lengths, path, likely);
         Ok((batch, tagged))
     });
     Ok(in_order(numbers.len(), tagged.collect::<data::Result<_>>()?))
@@ -119,32 +115,6 @@ fn batches(sentences: usize, length: impl Fn(u32) -> usize) -> Vec<Vec<u32>> {
         tokens += length(i);
     }
     batches
-}
-
-fn sentences_of(tags: &[u32], packing: &Packing) -> Vec<Vec<u32>> {
-    let lengths = packing.lengths().iter().enumerate();
-    lengths.map(|(r, &n)| (0..n).map(|t| tags[packing.row(r, t)]).collect()).collect()
-}
-
-fn entities(
-    ask: &Ask<'_>,
-    tags: &[Vec<u32>],
-    lengths: &[usize],
-    scores: &Array2<f32>,
-    packing: &Packing,
-    likely: bool,
-) -> Vec<Tagged> {
-    let reading = &ask.known.reading;
-    let belief = likely.then(|| ask.belief(scores, packing));
-    let tagged = |(r, &n): (usize, &usize)| {
-        let tags = tags[r][..n].to_vec();
-        let entities = match &belief {
-            Some(belief) => reading.likely(&tags, r, belief),
-            None => reading.entities(&tags),
-        };
-        Tagged { tags, entities }
-    };
-    lengths.par_iter().enumerate().map(tagged).collect()
 }
 
 #[cfg(test)]
