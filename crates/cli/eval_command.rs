@@ -9,6 +9,7 @@ use serde::Serialize;
 use train::Model;
 use train::doubts::Looks;
 use train::entities::Entity;
+use train::lexicon::{Token, WithPos};
 use train::tagging::{Ready, Tagged};
 
 use crate::args::EvalArgs;
@@ -38,7 +39,15 @@ pub fn run(args: &EvalArgs, screen: Screen) -> Result<(), Stop> {
     let mut looks = Looks::default();
     looks.add(model, words.iter().flatten().copied());
     warn(looks.warning(model, "the words").as_slice(), screen);
-    let tagged = tag(&ready, &words, screen);
+    let tagged = match model.code.pos {
+        None => tag(&ready, &words, screen),
+        Some(_) => {
+            if !corpus.has_pos {
+                warn(&[train::doubts::without_pos()], screen);
+            }
+            tag(&ready, &with_pos(&corpus, &part), screen)
+        }
+    };
     device::check(&ready, choice, screen)?;
     let mut scorer = Scorer::new(rule);
     for (&i, tagged) in part.iter().zip(&tagged) {
@@ -64,7 +73,7 @@ pub fn run(args: &EvalArgs, screen: Screen) -> Result<(), Stop> {
 /// Sentences that are tagged between two moves of the bar.
 const AT_ONCE: usize = 4096;
 
-fn tag(ready: &Ready, sentences: &[Vec<&str>], screen: Screen) -> Vec<Tagged> {
+fn tag<W: Token>(ready: &Ready, sentences: &[Vec<W>], screen: Screen) -> Vec<Tagged> {
     let bar = progress::steps("tagging", sentences.len(), "sentences", screen.quiet);
     let mut all = Vec::with_capacity(sentences.len());
     for some in sentences.chunks(AT_ONCE) {
@@ -73,6 +82,16 @@ fn tag(ready: &Ready, sentences: &[Vec<&str>], screen: Screen) -> Vec<Tagged> {
     }
     bar.finish_and_clear();
     all
+}
+
+/// Sentences with their parts of speech.
+fn with_pos<'c>(corpus: &'c Corpus, part: &[u32]) -> Vec<Vec<WithPos<'c>>> {
+    let sentence = |&i: &u32| {
+        let s = corpus.sentence(i as usize);
+        let pos = |j| if corpus.has_pos { s.pos(j) } else { "" };
+        (0..s.len()).map(|j| WithPos { word: s.word(j), pos: pos(j) }).collect()
+    };
+    part.iter().map(sentence).collect()
 }
 
 /// What `--json` prints.

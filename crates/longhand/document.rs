@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use data::Token;
 use report::Entity;
 use std::ops::Range;
+use train::lexicon::WithPos;
 use train::tagging::Tagged;
 
 /// A text with its tokens.
@@ -16,6 +17,8 @@ pub struct Document<'a> {
     pub tokens: Vec<Token>,
     /// Tokens of each sentence.
     pub sentences: Vec<Range<usize>>,
+    /// Part of speech of each token; empty if nobody knows them.
+    pub pos: Vec<String>,
 }
 
 impl<'a> Document<'a> {
@@ -24,7 +27,7 @@ impl<'a> Document<'a> {
         let text = text.into();
         let tokens = data::tokenize(&text);
         let sentences = data::sentences(&tokens, &text);
-        Self { text, tokens, sentences }
+        Self { text, tokens, sentences, pos: Vec::new() }
     }
 
     /// Sentences that are cut into tokens already: the text is these with blanks between, a line a
@@ -50,13 +53,24 @@ impl<'a> Document<'a> {
             (chars, utf16) = (chars + 1, utf16 + 1);
             sentences.push(first..tokens.len());
         }
-        Self { text: text.into(), tokens, sentences }
+        let pos = corpus.sentences().filter(|_| corpus.has_pos);
+        let pos = pos.flat_map(|s| (0..s.len()).map(move |j| s.pos(j).to_owned())).collect();
+        Self { text: text.into(), tokens, sentences, pos }
     }
 
     /// The words of each sentence.
     pub fn words(&self) -> impl Iterator<Item = Vec<&str>> {
         let word = |token: &Token| token.text(&self.text);
         self.sentences.iter().map(move |s| self.tokens[s.clone()].iter().map(word).collect())
+    }
+
+    /// The same with their parts of speech.
+    pub fn words_with_pos(&self) -> impl Iterator<Item = Vec<WithPos<'_>>> {
+        let token = |k: usize| WithPos {
+            word: self.tokens[k].text(&self.text),
+            pos: self.pos.get(k).map_or("", String::as_str),
+        };
+        self.sentences.iter().map(move |s| s.clone().map(token).collect())
     }
 
     /// The entities of its sentences with their places in the text; with their probabilities, if `scores`.

@@ -1,6 +1,6 @@
 //! Whether a text is one for the model: looked at while it is tagged, told once (W014).
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, Once};
 
 use data::Warning;
 use report::human::count;
@@ -15,6 +15,7 @@ const ROWS: usize = 100;
 /// What was seen of the input so far.
 pub struct Doubt {
     seen: Mutex<Seen>,
+    without_pos: Once,
     screen: Screen,
 }
 
@@ -28,7 +29,7 @@ impl Doubt {
     /// Nothing seen yet.
     pub fn new(screen: Screen) -> Self {
         let seen = Seen { settled: screen.quiet, ..Seen::default() };
-        Self { seen: Mutex::new(seen), screen }
+        Self { seen: Mutex::new(seen), without_pos: Once::new(), screen }
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -38,6 +39,11 @@ impl Doubt {
     /// Whether nothing more will be said.
     pub fn is_settled(&self) -> bool {
         self.seen().settled
+    }
+
+    /// Says once that the model reads parts of speech and the text has none.
+    pub fn without_pos(&self) {
+        self.without_pos.call_once(|| warn(&[train::doubts::without_pos()], self.screen));
     }
 
     /// Takes in the words of a text until there are enough.

@@ -9,6 +9,7 @@ use longhand::Document;
 use report::Entity;
 use report::jsonl::Offsets;
 use serde_json::value::RawValue;
+use train::lexicon::WithPos;
 use train::tagging::{Ready, Tagged};
 
 use super::doubt::Doubt;
@@ -44,6 +45,10 @@ const SHORT: usize = 512;
 /// Fields of a JSON line that the output has itself.
 const OURS: [&str; 2] = ["text", "ents"];
 
+fn words<'d>(documents: &'d [Unread<'_>]) -> Vec<Vec<&'d str>> {
+    documents.iter().flat_map(|(document, _)| document.words()).collect()
+}
+
 impl Job {
     /// The texts of a piece. `line` is the number of its first line in the file called `name`.
     ///
@@ -75,9 +80,10 @@ impl Job {
 
     /// Tags documents on this thread.
     pub fn tag<'a>(&self, documents: Vec<Unread<'a>>) -> Vec<Done<'a>> {
-        let sentences: Vec<Vec<&str>> =
-            documents.iter().flat_map(|(document, _)| document.words()).collect();
-        let tagged = self.ready.tag(&sentences, self.likely);
+        let tagged = match self.ready.model().code.pos {
+            Some(_) => self.ready.tag(&self.words_with_pos(&documents), self.likely),
+            None => self.ready.tag(&words(&documents), self.likely),
+        };
         self.done(documents, tagged)
     }
 
@@ -99,11 +105,21 @@ impl Job {
         if documents.iter().map(|(document, _)| document.tokens.len()).sum::<usize>() < SHORT {
             return self.tag(documents);
         }
-        let sentences: Vec<Vec<&str>> =
-            documents.iter().flat_map(|(document, _)| document.words()).collect();
+        let sentences = words(&documents);
         self.doubt.look_at(self.ready.model(), sentences.iter().flatten().copied());
-        let tagged = self.ready.tag_all(&sentences, self.likely);
+        let tagged = match self.ready.model().code.pos {
+            Some(_) => self.ready.tag_all(&self.words_with_pos(&documents), self.likely),
+            None => self.ready.tag_all(&sentences, self.likely),
+        };
         self.done(documents, tagged)
+    }
+
+    /// The sentences for a model that reads parts of speech; that there are none is said once.
+    fn words_with_pos<'d>(&self, documents: &'d [Unread<'_>]) -> Vec<Vec<WithPos<'d>>> {
+        if documents.iter().any(|(document, _)| document.pos.is_empty()) {
+            self.doubt.without_pos();
+        }
+        documents.iter().flat_map(|(document, _)| document.words_with_pos()).collect()
     }
 
     fn done<'a>(&self, documents: Vec<Unread<'a>>, tagged: Vec<Tagged>) -> Vec<Done<'a>> {

@@ -141,13 +141,13 @@ fn running_text(
             continue;
         }
         let text = rest[..begins].into();
-        write(job, Document { text, tokens, sentences }, false, out)?;
+        write(job, Document { text, tokens, sentences, pos: Vec::new() }, false, out)?;
         rest.drain(..begins);
         enough = 0;
     }
     let tokens = data::tokenize(&rest);
     let sentences = quotes.cut(&tokens, &rest);
-    write(job, Document { text: rest.into(), tokens, sentences }, true, out)
+    write(job, Document { text: rest.into(), tokens, sentences, pos: Vec::new() }, true, out)
 }
 
 fn write(

@@ -66,6 +66,10 @@ pub fn deal(sentences: &[u32], length: impl Fn(u32) -> usize) -> Vec<Vec<u32>> {
     shards
 }
 
+/// Share of the sentences that are read without their parts of speech in training, so that a text that has none can
+/// be tagged too.
+const WITHOUT_POS: f32 = 0.1;
+
 /// How words are hidden while training; see [`Shard::new`].
 #[derive(Clone, Copy, Debug)]
 pub struct Hiding {
@@ -98,7 +102,17 @@ impl Shard {
                 hiding.any
             }
         };
-        let input = dataset.lexicon.input(&words, &packing, hidden);
+        let mut input = dataset.lexicon.input(&words, &packing, hidden);
+        if dataset.lexicon.reads_pos() {
+            for (r, &i) in sentences.iter().enumerate() {
+                let mut stream =
+                    Stream::numbered(hiding.seed, Purpose::Unknown, 1, hiding.epoch, i);
+                if stream.unit() < WITHOUT_POS {
+                    (0..words[r].len())
+                        .for_each(|t| dataset.lexicon.hide_pos(&mut input, packing.row(r, t)));
+                }
+            }
+        }
         let mut tags = vec![0; packing.rows()];
         for (r, &i) in sentences.iter().enumerate() {
             for t in 0..words[r].len() {

@@ -28,6 +28,16 @@ pub const CODES: &[(&str, &str)] = &[
          tagged before and after it failed is right, the rest having been done by the processor.",
     ),
     (
+        "E064",
+        "The configuration has `pos = true`, but a file of the data has no column of parts of speech, or it was not \
+         found. `--columns pos=NAME` names it.",
+    ),
+    (
+        "W064",
+        "The model reads parts of speech and the text has none: it was trained to do without in one sentence of ten, and \
+         finds less so. `eval` and `tag --in conll` read them from a column of the file.",
+    ),
+    (
         "E045",
         "The system did not start as many threads as were asked for. `--threads 0` takes one a core.",
     ),

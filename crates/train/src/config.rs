@@ -45,6 +45,7 @@ pub struct Config {
     pub vectors_train: VectorsTrain,
     pub vectors_keep: usize,
     pub affix_rows: u32,
+    pub pos: bool,
     pub chars: CharsName,
     pub char_embedding: usize,
     pub char_features: usize,
@@ -172,6 +173,7 @@ const CHARACTER_EPOCHS: u32 = 12;
 /// Keys that came after the first models, with the values under which nothing is other than it was.
 const NEUTRAL: &str = r#"
     residual = false
+    pos = false
     vectors = ""
     vectors-train = "frozen"
     vectors-keep = 50000

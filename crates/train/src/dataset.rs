@@ -1,13 +1,13 @@
 //! A corpus as ids: vocabulary and tags of the training part, the three parts, every token as numbers.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use data::split::Split;
 use data::{Corpus, Error, Result, Scheme, TagSet, UNK, Vocab, Warning};
 
 use crate::config::{CharsName, Config, Extent, VocabularyFrom};
-use crate::lexicon::{Lexicon, WordCode};
+use crate::lexicon::{Lexicon, WithPos, WordCode};
 use crate::vectors::{self, Pretrained};
 
 /// Everything of a corpus that training reads.
@@ -109,11 +109,21 @@ impl Dataset {
             alphabet: alphabet(corpus, from),
             vocab,
             vectors: vector_words,
+            pos: config.pos.then(|| parts_of_speech(given, from)).transpose()?,
         };
         // The tutorial fills up with its last word; here the last is the rarest one.
         let last = code.vocab.word(code.vocab.len() as u32 - 1);
-        let lexicon = Lexicon::new(corpus.words.iter().chain([last]), &code);
-        let pad_word = corpus.words.len() as u32;
+        let (lexicon, words) = match code.pos {
+            None => {
+                (Lexicon::new(corpus.words.iter().chain([last]), &code), corpus.word_ids().to_vec())
+            }
+            Some(_) => {
+                let (entries, numbers) = words_with_pos(corpus);
+                let last = WithPos { word: last, pos: "" };
+                (Lexicon::new(entries.into_iter().chain([last]), &code), numbers)
+            }
+        };
+        let pad_word = lexicon.len() as u32 - 1;
         let rare = (0..=pad_word).map(|w| code.vocab.count(lexicon.id(w)) == 1);
         let rare = rare.enumerate().map(|(w, once)| once && lexicon.id(w as u32) != UNK).collect();
         let tag_table = tags.table(&corpus.tags);
@@ -123,7 +133,6 @@ impl Dataset {
             .map(|i| corpus.sentence(i).tokens().start)
             .chain([corpus.n_tokens()])
             .collect();
-        let words = corpus.word_ids().to_vec();
         let pad_to = config.pad.then(|| corpus.longest());
         let extent = extent(corpus, &split.train);
         let dataset = Self {
@@ -226,6 +235,39 @@ impl Dataset {
     pub fn count_tokens(&self, sentences: &[u32]) -> usize {
         sentences.iter().map(|&i| self.tokens(i)).sum()
     }
+}
+
+/// The parts of speech that these sentences hold, in alphabetical order.
+///
+/// # Errors
+/// E064 if the data has none.
+fn parts_of_speech(corpus: &Corpus, sentences: &[u32]) -> Result<Vec<String>> {
+    if !corpus.has_pos {
+        let error = Error::new("E064", "pos = true, but the data has no column of parts of speech");
+        return Err(error.help("name it: --columns pos=NAME; every part needs one"));
+    }
+    let of = |&i: &u32| {
+        let sentence = corpus.sentence(i as usize);
+        (0..sentence.len()).map(move |j| sentence.pos(j))
+    };
+    let all: BTreeSet<&str> = sentences.iter().flat_map(of).filter(|pos| !pos.is_empty()).collect();
+    Ok(all.into_iter().map(str::to_owned).collect())
+}
+
+/// The distinct pairs of word and part of speech, and the number of each token's.
+fn words_with_pos(corpus: &Corpus) -> (Vec<WithPos<'_>>, Vec<u32>) {
+    let (mut entries, mut known) = (Vec::new(), HashMap::new());
+    let mut numbers = Vec::with_capacity(corpus.n_tokens());
+    for sentence in corpus.sentences() {
+        for j in 0..sentence.len() {
+            let entry = WithPos { word: sentence.word(j), pos: sentence.pos(j) };
+            numbers.push(*known.entry(entry).or_insert_with(|| {
+                entries.push(entry);
+                entries.len() as u32 - 1
+            }));
+        }
+    }
+    (entries, numbers)
 }
 
 fn extent(corpus: &Corpus, sentences: &[u32]) -> Extent {

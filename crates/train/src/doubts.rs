@@ -62,6 +62,13 @@ pub struct Looks {
     shouted: usize,
 }
 
+/// W064: a model that reads parts of speech, and a text without.
+pub fn without_pos() -> Warning {
+    let message = "the model reads parts of speech and the text has none: it will find less";
+    let help = "--in conll takes them from a column; or train with --set pos=false";
+    Warning::new("W064", message).help(help)
+}
+
 impl Looks {
     /// So many words of a text are enough to know what it looks like.
     pub const ENOUGH: usize = 2000;

@@ -24,7 +24,7 @@ use serde::Serialize;
 use crate::Model;
 use crate::config::Decode;
 use crate::entities::{Belief, Reading, best_apart};
-use crate::lexicon::Lexicon;
+use crate::lexicon::{Lexicon, Token};
 use crate::tagging::Padding;
 
 /// Rows of numbers.
@@ -130,14 +130,14 @@ pub struct Influence {
 const TAGS: usize = 3;
 
 /// Explains each sentence, given as its words. Empty sentences are left out.
-pub fn explain<W: AsRef<str>>(model: &Model, sentences: &[Vec<W>]) -> Explanation {
+pub fn explain<W: Token>(model: &Model, sentences: &[Vec<W>]) -> Explanation {
     let reader = Reader::new(model);
     let filled: Vec<&Vec<W>> = sentences.iter().filter(|s| !s.is_empty()).collect();
     let filled: Vec<&[W]> = filled.into_iter().map(Vec::as_slice).collect();
     let explained = model.read(&filled, |voice, lexicon, numbers| {
         let sentences = numbers.iter().zip(&filled);
         let explained = sentences.map(|(numbers, words)| {
-            let words = words.iter().map(|w| w.as_ref().to_owned()).collect();
+            let words = words.iter().map(|w| w.word().to_owned()).collect();
             reader.sentence(words, numbers, lexicon, voice.padding)
         });
         explained.collect()

@@ -26,32 +26,75 @@ pub struct WordCode {
     pub alphabet: Vec<char>,
     /// Words with a pretrained vector, if any have.
     pub vectors: Option<VectorWords>,
+    /// Parts of speech with a row of their own, from id 1, if they are read.
+    #[serde(default)]
+    pub pos: Option<Vec<String>>,
+}
+
+/// A token as it comes from outside.
+pub trait Token {
+    /// The word.
+    fn word(&self) -> &str;
+
+    /// Its part of speech; empty if nobody knows.
+    fn pos(&self) -> &str {
+        ""
+    }
+}
+
+impl<T: AsRef<str>> Token for T {
+    fn word(&self) -> &str {
+        self.as_ref()
+    }
+}
+
+/// A word with its part of speech.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct WithPos<'a> {
+    /// The word.
+    pub word: &'a str,
+    /// Its part of speech.
+    pub pos: &'a str,
+}
+
+impl Token for WithPos<'_> {
+    fn word(&self) -> &str {
+        self.word
+    }
+
+    fn pos(&self) -> &str {
+        self.pos
+    }
 }
 
 /// Characters of a word that are read; of a longer one, the first and the last of them.
 const SPELLING: usize = 32;
 
 impl WordCode {
-    /// Tables whose rows are added for a word: the words' own and, with affixes, those of
-    /// [`data::features::OWN`].
+    /// Tables whose rows are added for a token: the words' own; with affixes, those of
+    /// [`data::features::OWN`]; with parts of speech, theirs.
     pub fn tables(&self) -> Vec<(String, usize)> {
         let mut tables = vec![("table".to_owned(), self.vocab.len())];
         if self.affix_rows > 0 {
             let own = data::features::OWN.iter();
             tables.extend(own.map(|name| ((*name).to_owned(), self.affix_rows as usize)));
         }
+        tables.extend(self.pos.as_ref().map(|pos| ("pos".to_owned(), 1 + pos.len())));
         tables
     }
 
     fn n_tables(&self) -> usize {
-        if self.affix_rows > 0 { 1 + data::features::OWN.len() } else { 1 }
+        let own = if self.affix_rows > 0 { data::features::OWN.len() } else { 0 };
+        1 + own + usize::from(self.pos.is_some())
     }
 }
 
-/// What the network reads of some words, numbered from 0.
+/// What the network reads of some words, numbered from 0. Where parts of speech are read, the same word with
+/// another part of speech has another number.
 #[derive(Clone, Debug)]
 pub struct Lexicon {
     n_tables: usize,
+    reads_pos: bool,
     wide_rows: u64,
     /// (words · T) rows of the tables.
     rows: Vec<u32>,
@@ -65,9 +108,10 @@ pub struct Lexicon {
 
 impl Lexicon {
     /// Encodes `words`.
-    pub fn new<'a>(words: impl Iterator<Item = &'a str>, code: &WordCode) -> Self {
+    pub fn new(words: impl Iterator<Item = impl Token>, code: &WordCode) -> Self {
         let mut lexicon = Self {
             n_tables: code.n_tables(),
+            reads_pos: code.pos.is_some(),
             wide_rows: u64::from(code.wide_rows),
             rows: Vec::new(),
             forms: Vec::new(),
@@ -76,7 +120,10 @@ impl Lexicon {
         };
         let read = if code.letters { &code.alphabet[..] } else { &[] };
         let letters: HashMap<char, u32> = read.iter().copied().zip(1..).collect();
-        for word in words {
+        let ids = code.pos.iter().flatten().map(String::as_str).zip(1..);
+        let parts_of_speech: HashMap<&str, u32> = ids.collect();
+        for token in words {
+            let word = token.word();
             lexicon.rows.push(code.vocab.id(word));
             if code.affix_rows > 0 || code.wide_rows > 0 {
                 let form = Form::of(word);
@@ -90,13 +137,38 @@ impl Lexicon {
                 lexicon.spellings.push(spell(word, &letters));
             }
             lexicon.vectors.extend(code.vectors.as_ref().map(|vectors| vectors.row(word)));
+            if code.pos.is_some() {
+                lexicon.rows.push(parts_of_speech.get(token.pos()).copied().unwrap_or(0));
+            }
         }
         lexicon
+    }
+
+    /// How many words there are.
+    pub fn len(&self) -> usize {
+        self.rows.len() / self.n_tables
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
     /// The id of a word in the vocabulary.
     pub fn id(&self, word: u32) -> u32 {
         self.rows[word as usize * self.n_tables]
+    }
+
+    /// Takes a token's part of speech away: `row` of the input's packing.
+    pub fn hide_pos(&self, input: &mut Input, row: usize) {
+        if self.reads_pos {
+            input.words[(row + 1) * self.n_tables - 1] = 0;
+        }
+    }
+
+    /// Whether parts of speech are read.
+    pub fn reads_pos(&self) -> bool {
+        self.reads_pos
     }
 
     /// What a network reads of `sentences`, given as word numbers, longest first. `hidden` says of sentence
@@ -181,7 +253,25 @@ mod tests {
             letters: true,
             alphabet: vec!['a', 'b'],
             vectors: None,
+            pos: None,
         }
+    }
+
+    #[test]
+    fn a_part_of_speech_is_one_more_row_and_one_that_is_unknown_is_row_0() {
+        let code = WordCode { pos: Some(vec!["NN".into(), "VB".into()]), ..code() };
+        assert_eq!(code.tables().last().unwrap(), &("pos".to_owned(), 3));
+        let token = |word, pos| WithPos { word, pos };
+        let tokens = [token("a", "VB"), token("a", "NN"), token("a", "X"), token("b", "")];
+        let lexicon = Lexicon::new(tokens.into_iter(), &code);
+        let packing = Packing::new(vec![4]);
+        let mut input = lexicon.input(&[&[0, 1, 2, 3]], &packing, |_, _| false);
+        let pos = |input: &Input| (1..=4).map(|n| input.words[10 * n - 1]).collect::<Vec<_>>();
+        assert_eq!(pos(&input), [2, 1, 0, 0]);
+        lexicon.hide_pos(&mut input, 0);
+        assert_eq!(pos(&input), [0, 1, 0, 0]);
+        // Words alone have no part of speech.
+        assert_eq!(Lexicon::new(["a"].into_iter(), &code).rows[9], 0);
     }
 
     #[test]

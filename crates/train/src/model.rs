@@ -25,7 +25,7 @@ use crate::config::Config;
 use crate::dataset::{Dataset, outside};
 use crate::entities::Entity;
 use crate::files::{Pending, cannot_write};
-use crate::lexicon::{Lexicon, WordCode};
+use crate::lexicon::{Lexicon, Token, WithPos, WordCode};
 use crate::tagging::{self, Padding, Tagged, Voice};
 
 /// Number of the file format; a file with another one is refused.
@@ -160,14 +160,14 @@ fn half() -> f64 {
 
 impl Model {
     /// Tags of each sentence, given as its words, in the scheme of the training data.
-    pub fn tag<W: AsRef<str>>(&self, sentences: &[impl AsRef<[W]>]) -> Vec<Vec<String>> {
+    pub fn tag<W: Token>(&self, sentences: &[impl AsRef<[W]>]) -> Vec<Vec<String>> {
         let tags = self.read(sentences, tagging::tag);
         tags.iter().map(|ids| self.outside(ids)).collect()
     }
 
     /// Tag ids of each sentence and its entities; these with probabilities if `likely`. A sentence's
     /// result does not depend on the others, nor on the number of threads.
-    pub fn tag_entities<W: AsRef<str>>(
+    pub fn tag_entities<W: Token>(
         &self,
         sentences: &[impl AsRef<[W]>],
         likely: bool,
@@ -183,20 +183,39 @@ impl Model {
     }
 
     /// Numbers the words of `sentences` and hands them on with the network.
-    pub(crate) fn read<W: AsRef<str>, T>(
+    pub(crate) fn read<'s, W: Token + 's, T>(
         &self,
-        sentences: &[impl AsRef<[W]>],
+        sentences: &'s [impl AsRef<[W]>],
         tag: impl FnOnce(Voice<'_>, &Lexicon, &[&[u32]]) -> T,
     ) -> T {
-        let mut words = Interner::new();
         // Padding is the last word of the vocabulary, here number 0.
-        words.intern(self.code.vocab.word(self.code.vocab.len() as u32 - 1));
-        let numbers: Vec<Vec<u32>> = sentences
-            .iter()
-            .map(|s| s.as_ref().iter().map(|w| words.intern(w.as_ref())).collect())
-            .collect();
+        let last = self.code.vocab.word(self.code.vocab.len() as u32 - 1);
+        let (lexicon, numbers): (Lexicon, Vec<Vec<u32>>) = match self.code.pos {
+            None => {
+                let mut words = Interner::new();
+                words.intern(last);
+                let mut of = |s: &[W]| s.iter().map(|w| words.intern(w.word())).collect();
+                let numbers = sentences.iter().map(|s| of(s.as_ref())).collect();
+                (Lexicon::new(words.iter(), &self.code), numbers)
+            }
+            Some(_) => {
+                let mut entries = vec![WithPos { word: last, pos: "" }];
+                let mut known = HashMap::from([(entries[0], 0)]);
+                let mut number = |w| {
+                    *known.entry(w).or_insert_with(|| {
+                        entries.push(w);
+                        entries.len() as u32 - 1
+                    })
+                };
+                let mut of = |s: &'s [W]| {
+                    let tokens = s.iter().map(|w| WithPos { word: w.word(), pos: w.pos() });
+                    tokens.map(&mut number).collect()
+                };
+                let numbers = sentences.iter().map(|s| of(s.as_ref())).collect();
+                (Lexicon::new(entries.into_iter(), &self.code), numbers)
+            }
+        };
         let numbers: Vec<&[u32]> = numbers.iter().map(Vec::as_slice).collect();
-        let lexicon = Lexicon::new(words.iter(), &self.code);
         let padding = self.pad_to.map(|length| Padding { length, word: 0 });
         tag(self.voice(padding), &lexicon, &numbers)
     }

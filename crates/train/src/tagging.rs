@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::batch::deal;
 use crate::config::Decode;
 use crate::entities::{Belief, Entity, Reading, best_apart};
-use crate::lexicon::Lexicon;
+use crate::lexicon::{Lexicon, Token};
 use crate::model::Model;
 
 /// Filling up of short sentences, for a network that was trained on padded ones.
@@ -267,7 +267,7 @@ impl Ready {
 
     /// As [`Model::tag_entities`], on this thread alone: for callers with many threads of their own, and
     /// for a sentence or two, which other threads could not speed up; or on the device, if there is one.
-    pub fn tag<W: AsRef<str>>(&self, sentences: &[impl AsRef<[W]>], likely: bool) -> Vec<Tagged> {
+    pub fn tag<W: Token>(&self, sentences: &[impl AsRef<[W]>], likely: bool) -> Vec<Tagged> {
         if let Some(tagged) = self.tag_on_device(sentences, likely) {
             return tagged;
         }

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::{Ask, Padded, Ready, Tagged, Voice, in_order};
 use crate::config::Decode;
 use crate::device::Tags;
-use crate::lexicon::Lexicon;
+use crate::lexicon::{Lexicon, Token};
 
 /// Sentences of a batch, and tokens, unless one sentence alone has more.
 const SENTENCES: usize = 512;
@@ -48,11 +48,7 @@ impl Ready {
     }
 
     /// As [`Ready::tag`], on all cores or on the device: for much.
-    pub fn tag_all<W: AsRef<str>>(
-        &self,
-        sentences: &[impl AsRef<[W]>],
-        likely: bool,
-    ) -> Vec<Tagged> {
+    pub fn tag_all<W: Token>(&self, sentences: &[impl AsRef<[W]>], likely: bool) -> Vec<Tagged> {
         match self.tag_on_device(sentences, likely) {
             Some(tagged) => tagged,
             None => self.model.tag_entities(sentences, likely),
@@ -60,7 +56,7 @@ impl Ready {
     }
 
     /// None if there is no device, or it fails.
-    pub(super) fn tag_on_device<W: AsRef<str>>(
+    pub(super) fn tag_on_device<W: Token>(
         &self,
         sentences: &[impl AsRef<[W]>],
         likely: bool,
