@@ -8,7 +8,7 @@ use common::Dir;
 fn data(n: usize, from: usize) -> String {
     let words = ["Rose", "Will", "Mark", "Faith", "May"];
     let sentence = |k: usize| {
-        let (word, name) = (words[k % 5], k / 5 % 2 == 0);
+        let (word, name) = (words[k % 5], (k / 5).is_multiple_of(2));
         let (pos, tag) = if name { ("NNP", "B-per") } else { ("NN", "O") };
         format!("{word} {pos} {tag}\nis VBZ O\nx{} CD O\n. . O\n\n", k % 3)
     };
