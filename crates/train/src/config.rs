@@ -471,7 +471,7 @@ impl Config {
             n_in: self.char_embedding,
             n_out: self.char_features,
         });
-        let wide = WideSpec { rows: self.wide_rows as usize, dropout: self.wide_dropout };
+        let wide = WideSpec { rows: code.wide_rows as usize, dropout: self.wide_dropout };
         Ok(Spec {
             tables: code.tables(),
             embedding: self.embedding,
@@ -484,7 +484,7 @@ impl Config {
             encoder: self.layers()?,
             residual: self.residual,
             dense_dropout: self.dense_dropout,
-            wide: (self.wide_rows > 0).then_some(wide),
+            wide: (code.wide_rows > 0).then_some(wide),
             tags: tags.len(),
             head: match self.head {
                 HeadName::Softmax => Head::Softmax,

@@ -44,6 +44,9 @@ pub struct Dataset {
     pub vectors: Option<Pretrained>,
 }
 
+/// Weights that the wide part has at most: with hundreds of tags, its rows are as wide, and fewer of them do.
+const MOST_WIDE_WEIGHTS: usize = 8 << 20;
+
 /// The id of a tag that the training part lacks: no prediction equals it.
 pub const NO_TAG: u32 = u32::MAX;
 
@@ -104,7 +107,10 @@ impl Dataset {
         };
         let code = WordCode {
             affix_rows: config.affix_rows,
-            wide_rows: config.wide_rows,
+            wide_rows: match config.wide_rows {
+                0 => 0,
+                rows => rows.min((MOST_WIDE_WEIGHTS / tags.len()).max(1) as u32),
+            },
             letters: config.chars != CharsName::None,
             alphabet: alphabet(corpus, from),
             vocab,
