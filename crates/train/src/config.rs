@@ -264,10 +264,9 @@ impl Config {
         Self::from_table(all)
     }
 
-    /// Makes a run that is too short for `part` longer, unless `min-steps` is 0. `batch` is halved, down to
-    /// [`SMALLEST_BATCH`] sentences or [`SMALLEST_BATCH_TOKENS`] tokens, until there are `min-steps` steps. If there are not
-    /// even [`FEWEST_STEPS`] then, epochs are added, up to [`MOST_EPOCHS`]. Where tokens are single characters, there
-    /// are [`CHARACTER_EPOCHS`]. Done again, it changes nothing.
+    /// Makes a run that is too short for `part` longer, unless `min-steps` is 0. `batch` is halved, down to 4 sentences or
+    /// 80 tokens, until there are `min-steps` steps. If there are not even 1,000 then, epochs are added, up to 30. Where
+    /// tokens are single characters, there are 12 at least. Done again, it changes nothing.
     pub fn fit_to(&mut self, part: Extent) {
         if self.min_steps == 0 {
             return;
