@@ -5,10 +5,11 @@
     .nv/bin/pip install nvidia-cuda-nvrtc-cu12==12.4.127 nvidia-cuda-nvcc-cu12==12.4.131
     .nv/bin/python crates/cuda/ptx.py [--write]
 
-Without --write: every kernel compiles for compute_80 and compute_90, the committed PTX has the entries that
-the sources have, and ptxas finds no spilled register in it. With --write the PTX is made anew. Its first line
-holds the SHA-256 of the sources; `cargo test -p longhand-cuda` compares it with the sources, without any of this.
-PTX is not the same to the byte from run to run, so it is never compared as text.
+Without --write: every kernel compiles for compute_80 and compute_90, the committed PTX has the entries and the
+parameters that the sources have, and ptxas finds no spilled register in it and as many blocks a multiprocessor as are
+meant. With --write the PTX is made anew. Its first two lines hold the SHA-256 of the sources and of the text below
+them, which `cargo test -p longhand-cuda` compares without any of this: no forgotten kernel, no edit by hand.
+PTX is not the same to the byte from run to run, so it is never compared with a new one as text.
 """
 import ctypes
 import hashlib
@@ -23,6 +24,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PTX = HERE / "ptx" / "longhand.ptx"
 OPTIONS = ["--std=c++17", "--fmad=false"]
+# Blocks that must fit a multiprocessor's 65,536 registers side by side; of other kernels one.
+BLOCKS = {"lstm_forward_64": 2, "lstm_backward_64": 2}
 
 
 def package(name):
@@ -53,6 +56,11 @@ class Nvrtc:
                 ctypes.CDLL(str(folder / name), mode=ctypes.RTLD_GLOBAL)
         self.lib = ctypes.CDLL(str(next(p for p in folder.iterdir() if p.name.startswith("libnvrtc.so"))))
 
+    def version(self):
+        major, minor = ctypes.c_int(), ctypes.c_int()
+        self.lib.nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
+        return f"{major.value}.{minor.value}"
+
     def text(self, program, which):
         size = ctypes.c_size_t()
         getattr(self.lib, f"nvrtcGet{which}Size")(program, ctypes.byref(size))
@@ -79,7 +87,10 @@ class Nvrtc:
 
 
 def entries(ptx):
-    return sorted(re.findall(r"\.entry (\w+)\(", ptx))
+    """Kernel → (bytes of its parameter, threads of a block at most)."""
+    found = re.findall(r"\.entry (\w+)\(\s*\.param [^\[]*\[(\d+)\]\s*\)\s*\.maxntid (\d+), 1, 1", ptx)
+    assert len(found) == ptx.count(".entry "), "an entry that does not look as all do"
+    return {name: (int(bytes), int(threads)) for name, bytes, threads in found}
 
 
 def registers(ptx, arch):
@@ -102,21 +113,26 @@ def main():
     made = {arch: nvrtc.compile(files, arch) for arch in ["compute_80", "compute_90"]}
     if "--write" in sys.argv:
         PTX.parent.mkdir(exist_ok=True)
-        PTX.write_text(f"// sources {digest}\n{made['compute_80']}")
+        text = made["compute_80"]
+        by = hashlib.sha256(text.encode()).hexdigest()
+        PTX.write_text(f"// sources {digest}\n// text {by} by nvrtc {nvrtc.version()}\n{text}")
     ptx = PTX.read_text()
     failures = []
     if f"// sources {digest}" != ptx.splitlines()[0]:
         failures.append("the committed PTX is not of these sources: run with --write")
     if entries(ptx) != entries(made["compute_80"]):
-        failures.append(f"entries differ: {entries(ptx)}")
+        failures.append(f"entries or their parameters differ: {entries(ptx)}")
     for arch in ["sm_80", "sm_90"]:
         table = registers(ptx, arch)
-        if sorted(table) != entries(ptx):
+        if set(table) != set(entries(ptx)):
             failures.append(f"ptxas names other kernels for {arch}")
         for name, (used, stack, stores, loads) in sorted(table.items()):
             print(f"{arch} {name:20} {used:4} registers {stack:4} stack {stores:3} + {loads} spilled")
             if stores or loads:
                 failures.append(f"{name} spills registers on {arch}")
+            threads, blocks = entries(ptx)[name][1], BLOCKS.get(name, 1)
+            if -(-used // 8) * 8 * threads * blocks > 65536:
+                failures.append(f"{blocks} blocks of {name} do not fit the registers on {arch}")
     for failure in failures:
         print(failure, file=sys.stderr)
     sys.exit(bool(failures))

@@ -48,15 +48,16 @@ struct CrfLoss {
     float weight;
 };
 
-// log sum_i exp(x_i + y_i), y_i being `stride` apart; minus infinity if all are.
-INLINE float log_sum_exp(const float* x, const float* y, uint32_t stride, uint32_t n) {
+// log sum_i exp(x_i - l + y_i), y_i being `stride` apart; minus infinity if all are. The likeliest x are near l, and
+// x - l is taken first: beside it, y is not rounded to what is left of it beside x.
+INLINE float log_sum_exp(const float* x, float l, const float* y, uint32_t stride, uint32_t n) {
     float top = MINUS_INFINITY, sum = 0.0f;
     for (uint32_t i = 0; i < n; i++) {
-        float v = x[i] + y[i * stride];
+        float v = x[i] - l + y[i * stride];
         top = v > top || v != v ? v : top;
     }
     if (top == MINUS_INFINITY) return top;
-    for (uint32_t i = 0; i < n; i++) sum += expf(x[i] + y[i * stride] - top);
+    for (uint32_t i = 0; i < n; i++) sum += expf(x[i] - l + y[i * stride] - top);
     return top + logf(sum);
 }
 
@@ -87,11 +88,11 @@ INLINE void crf_loss_of(const CrfLoss& p) {
         const float* x_prev = x_both + ((t + 1) & 1) * K;
         uint64_t row = p.starts[t] + r;
         for (uint32_t j = first; j < K; j += threads) {
-            float from = t ? log_sum_exp(x_prev, a + j, K, K) - l : edge[j];
+            float from = t ? log_sum_exp(x_prev, l, a + j, K, K) : edge[j];
             x[j] = p.scores[row * K + j] + from;  // (2)
         }
         __syncthreads();
-        l = log_sum_exp(x, zeros, 1, K);
+        l = log_sum_exp(x, 0.0f, zeros, 1, K);
         for (uint32_t j = first; j < K; j += threads) p.alpha[row * K + j] = x[j] - l;
         if (first == 0) {
             uint32_t y = p.tags[row];
@@ -102,7 +103,7 @@ INLINE void crf_loss_of(const CrfLoss& p) {
     }
     const uint64_t last = p.starts[length - 1] + r;
     const float* x_last = x_both + ((length - 1) & 1) * K;
-    const float l_end = log_sum_exp(x_last, edge + K, 1, K) - l;  // (3)
+    const float l_end = log_sum_exp(x_last, l, edge + K, 1, K);  // (3)
     if (first == 0) p.losses[r] = loss + l_end - edge[K + p.tags[last]];
 
     for (uint32_t j = first; j < K; j += threads) beta[j] = edge[K + j] - l_end;  // (3')
@@ -125,7 +126,7 @@ INLINE void crf_loss_of(const CrfLoss& p) {
             for (uint32_t i = 0; i < K; i++)
                 pairs[i * K + j] += expf(p.alpha[prev * K + i] + a[i * K + j] + b[j]);
             if (p.tags[row] == j) pairs[p.tags[prev] * K + j] -= 1.0f;
-            beta[j] = log_sum_exp(b, a + j * K, 1, K);  // (2')
+            beta[j] = log_sum_exp(b, 0.0f, a + j * K, 1, K);  // (2')
         }
     }
     for (uint32_t j = first; j < K; j += threads)

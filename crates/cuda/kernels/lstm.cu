@@ -93,7 +93,7 @@ INLINE void lstm_forward(const Lstm& p) {
         }
         product_of_rows<H, R, H>(w, rest + tid, h, v);  // (4)
 #pragma unroll
-        for (int n = 0; n < SENTENCES; n++) v[n] = gate(q, v[n]);  // (5)
+        for (int n = 0; n < SENTENCES; n++) v[n] = gate(q == 2, v[n]);  // (5)
         transpose(v, q);
         float h_mine = 0.0f;
         if (mine < now.count) {

@@ -49,11 +49,6 @@ INLINE Rows walk(const Lstm& p, bool back, uint32_t k) {
     return {p.starts[t], p.starts[t + 1] - p.starts[t]};
 }
 
-INLINE float gate(int which, float a) {
-    float s = which == 2 ? 2.0f : 1.0f;  // tanh a = 2 s(2a) - 1: no lane takes another way
-    return fmaf(s, sigmoid(s * a), 1.0f - s);
-}
-
 // (5) of one unit after its gates: c from c'; returns h.
 INLINE float cell(const float v[4], float& c) {
     c = fmaf(v[1], c, v[0] * v[2]);

@@ -40,7 +40,7 @@ KERNEL(lstm_step_forward, Lstm, 256) {
     uint64_t at = now.first + n;
     for (uint32_t g = 0; g < 4; g++) {
         float* a = s.gates + at * 4 * H + g * H + u;
-        v[g] = gate(g, *a + v[g]);
+        v[g] = gate(g == 2, *a + v[g]);
         *a = v[g];
     }
     float c = n < before.count ? s.c[(uint64_t)(before.first + n) * H + u] : 0.0f;

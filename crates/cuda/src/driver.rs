@@ -1,7 +1,7 @@
 //! A GPU, through the driver's own functions. All use of `cudarc` is in this file.
 //!
-//! `cudarc` looks a function up when it is first called and panics if there is no library to look in, so the
-//! library is asked for before anything else. Two streams: kernels on one, batches on their way on the other.
+//! `cudarc` looks a function up when it is first called and panics if there is no library to look in or no such function
+//! in it, so both are asked for before anything else. Two streams: kernels on one, batches on their way on the other.
 #![allow(unsafe_code)]
 
 use std::collections::HashMap;
@@ -15,6 +15,40 @@ use cudarc::driver::sys;
 
 use crate::error::{LEAST_CAPABILITY, OLDEST_DRIVER};
 use crate::{Address, CudaError, Launch, Machine, PTX};
+
+/// Every function of the driver that is called here.
+const CALLED: [&str; 30] = [
+    "cuCtxSetCurrent",
+    "cuCtxSynchronize",
+    "cuDeviceGet",
+    "cuDeviceGetAttribute",
+    "cuDeviceGetCount",
+    "cuDeviceGetName",
+    "cuDevicePrimaryCtxRetain",
+    "cuDriverGetVersion",
+    "cuEventCreate",
+    "cuEventDestroy_v2",
+    "cuEventElapsedTime",
+    "cuEventRecord",
+    "cuEventSynchronize",
+    "cuFuncSetAttribute",
+    "cuInit",
+    "cuLaunchKernel",
+    "cuMemAlloc_v2",
+    "cuMemFreeHost",
+    "cuMemFree_v2",
+    "cuMemGetInfo_v2",
+    "cuMemHostAlloc",
+    "cuMemcpyDtoHAsync_v2",
+    "cuMemcpyHtoDAsync_v2",
+    "cuMemsetD8Async",
+    "cuModuleGetFunction",
+    "cuModuleLoadData",
+    "cuStreamCreate",
+    "cuStreamDestroy_v2",
+    "cuStreamSynchronize",
+    "cuStreamWaitEvent",
+];
 
 /// Bytes of scratch memory that are asked for at once.
 const CHUNK: usize = 64 << 20;
@@ -65,6 +99,11 @@ impl Loaded {
         // SAFETY: looks for the library, calls nothing in it.
         if !unsafe { sys::is_culib_present() } {
             return Err(CudaError::NoDriver);
+        }
+        // SAFETY: looks for functions, calls none.
+        let lacks = |name: &&&str| unsafe { sys::culib().get::<fn()>(name.as_bytes()) }.is_err();
+        if let Some(function) = CALLED.iter().find(lacks) {
+            return Err(CudaError::BrokenDriver(function));
         }
         result::init().map_err(|e| match e.0 {
             sys::CUresult::CUDA_ERROR_NO_DEVICE => CudaError::NoDevice,
@@ -335,6 +374,9 @@ mod tests {
         let Ok(fault) = std::env::var("FAKE_CUDA") else { return };
         let error = Gpu::open().and_then(|mut gpu| gpu.alloc(5 << 20)).unwrap_err();
         let (told, says) = match &fault[..] {
+            "broken" => {
+                (error == CudaError::BrokenDriver("cuCtxSetCurrent"), "lacks cuCtxSetCurrent;")
+            }
             "no-device" => (error == CudaError::NoDevice, "reports no device"),
             "old-driver" => (error == CudaError::OldDriver(11_080), "11.8 is older than 12.4"),
             "old-gpu" => (matches!(error, CudaError::OldDevice { .. }), "compute capability 7.5;"),

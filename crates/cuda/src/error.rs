@@ -15,6 +15,8 @@ pub enum CudaError {
     NotBuilt,
     /// There is no library of the driver.
     NoDriver,
+    /// The library of the driver lacks this function.
+    BrokenDriver(&'static str),
     /// The driver finds no GPU.
     NoDevice,
     /// The driver is older than the PTX.
@@ -60,6 +62,10 @@ impl fmt::Display for CudaError {
             Self::NoDriver => write!(
                 f,
                 "no CUDA driver: libcuda.so.1 was not found; install the NVIDIA driver or use the CPU"
+            ),
+            Self::BrokenDriver(function) => write!(
+                f,
+                "the CUDA driver's libcuda.so.1 lacks {function}; reinstall the NVIDIA driver or use the CPU"
             ),
             Self::NoDevice => write!(
                 f,

@@ -1,4 +1,5 @@
-//! The committed PTX is of these sources and has every kernel; the shim's kernels take the same arguments.
+//! The committed PTX is of these sources, untouched, and has every kernel; kernels take the same arguments there, here
+//! and under the shim.
 
 use std::fs;
 use std::path::Path;
@@ -30,6 +31,24 @@ fn the_committed_ptx_is_of_these_sources() {
     let first = cuda::PTX.lines().next().unwrap();
     let want = format!("// sources {}", source_hash());
     assert_eq!(first, want, "make the PTX anew: python crates/cuda/ptx.py --write");
+}
+
+#[test]
+fn nobody_edited_the_committed_ptx_by_hand() {
+    let (_, rest) = cuda::PTX.split_once('\n').unwrap();
+    let (line, text) = rest.split_once('\n').unwrap();
+    let hash: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(line.starts_with(&format!("// text {hash} by nvrtc 12.4")), "{line}, not {hash}");
+}
+
+/// `.entry name(.param .align 8 .b8 name_param_0[bytes])`
+#[test]
+fn the_arguments_of_the_committed_ptx_are_as_long_as_here() {
+    for (kernel, size) in cuda::sizes() {
+        let (_, entry) = cuda::PTX.split_once(&format!(".entry {kernel}(")).unwrap();
+        let (_, bytes) = entry.split_once(&format!("{kernel}_param_0[")).unwrap();
+        assert_eq!(bytes.split(']').next().unwrap(), size.to_string(), "{kernel}");
+    }
 }
 
 #[test]

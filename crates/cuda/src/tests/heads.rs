@@ -30,13 +30,13 @@ fn batch(d: &Description, lengths: &[usize], tags: &[u32]) -> Batch {
     Batch::new(d, Tokens { lengths, words: &words, tags, numbers: &numbers, ..Tokens::default() })
 }
 
-/// Losses, ds, the gradient of the CRF's weights (K K + 2 K of them, or none).
+/// Losses of sentences or tokens, ds, the gradient of the CRF's weights (K K + 2 K of them, or none).
 fn loss(
     machine: Box<dyn Machine>,
     d: &Description,
     lengths: &[usize],
     (scores, tags, crf): (&[f32], &[u32], &[f32]),
-) -> (f64, Vec<f32>, Vec<f32>) {
+) -> (Vec<f64>, Vec<f32>, Vec<f32>) {
     let mut network = Network::new(machine, d.clone(), false).unwrap();
     let rest = [&vec![0.0; 2 * d.n_tags], crf].concat(); // dense (K, 1), its bias (K)
     let all = crate::Weights { words: &[0.0][..], wide: &[], vectors: &[], rest: vec![&rest[..]] };
@@ -52,7 +52,7 @@ fn loss(
             let losses: Vec<f64> = bytes.chunks_exact(2).map(double).collect();
             let ds = n.engine.get(ds);
             let grads = n.group(REST).grads.part(2 * d.n_tags, len);
-            Ok((losses.iter().sum(), ds, n.engine.get(grads)))
+            Ok((losses, ds, n.engine.get(grads)))
         })
         .unwrap()
 }
@@ -96,27 +96,49 @@ fn crf_of(weights: &[f32], k: usize) -> Crf<f64> {
     Crf { transitions: matrix(&weights[..k * k], k), start: row(0), end: row(1) }
 }
 
+/// Losses are sums of f64: their bound is for all of them together.
+const LOSSES: f64 = 2e-6;
+
 pub(super) fn check_crf(k: usize, lengths: &[usize], scale: f64, shared: Option<usize>) {
-    let Some(machine) = with_shared(shared) else { return };
     let packing = Packing::new(lengths.to_vec());
     let (n, rules) = (packing.rows(), rules(k));
-    let weights = draw(54, k * k + 2 * k, 0.5);
-    let (scores, tags) = (draw(55, n * k, scale), legal(&rules, &packing));
+    let tags = legal(&rules, &packing);
     let d = Description { forbidden: Some(forbidden(&rules)), ..description(k, Head::Crf) };
-    let (got, ds, dw) = loss(machine, &d, lengths, (&scores, &tags, &weights));
-    let crf = crf_of(&weights, k);
-    let mut grads = crf.zeros_like();
-    let weight = f64::from(1.0 / n as f32);
-    let (want, want_ds) = crf.loss(matrix(&scores, k), &tags, &packing, &rules, weight, &mut grads);
+    let mut all = Compared::default();
+    for draws in 0..30u32.div_ceil(n as u32) {
+        let Some(machine) = with_shared(shared, 0) else { return };
+        let weights = draw(54 + 100 * draws, k * k + 2 * k, 0.5);
+        let scores = draw(55 + 100 * draws, n * k, scale);
+        let (got, ds, dw) = loss(machine, &d, lengths, (&scores, &tags, &weights));
+
+        let (crf, f64_scores) = (crf_of(&weights, k), matrix(&scores, k));
+        let want = crf.chain(&rules).negative_log_likelihoods(&f64_scores, &tags, &packing);
+        let mut grads = crf.zeros_like();
+        let weight = f64::from(1.0 / n as f32);
+        let want_ds = crf.loss(f64_scores, &tags, &packing, &rules, weight, &mut grads).1;
+
+        let potentials: Vec<f32> =
+            weights.iter().zip(forbidden(&rules)).map(|(w, f)| w + f).collect();
+        let weight = 1.0 / n as f32;
+        let plain = plain::Crf { potentials: &potentials, scores: &scores, tags: &tags, weight };
+        let (plain, plain_ds, plain_dw) = plain.run(&packing);
+        all.add(0, &rounded(&got), &plain, &want);
+        all.add(1, &ds, &plain_ds, &want_ds);
+        all.add(2, &dw, &plain_dw, &grads.slices().concat());
+    }
     let what = format!("K = {k}, {lengths:?}, scores within {scale}");
-    assert!((got / want - 1.0).abs() < 2e-6, "{what}: loss {got}, not {want}");
-    assert_gradient(&format!("{what}: ds"), &ds, &want_ds);
-    assert_gradient(&format!("{what}: weights"), &dw, &grads.slices().concat());
+    all.norm(0, LOSSES, &format!("{what}: losses"));
+    all.norm(1, GRADIENTS, &format!("{what}: ds"));
+    all.norm(2, GRADIENTS, &format!("{what}: weights"));
+}
+
+fn rounded(numbers: &[f64]) -> Vec<f32> {
+    numbers.iter().map(|&v| v as f32).collect()
 }
 
 #[cfg(feature = "shim")]
-fn with_shared(bytes: Option<usize>) -> Option<Box<dyn Machine>> {
-    let shim = crate::shim::Shim::open(0)?;
+fn with_shared(bytes: Option<usize>, order: i32) -> Option<Box<dyn Machine>> {
+    let shim = crate::shim::Shim::open(order)?;
     Some(Box::new(match bytes {
         None => shim,
         Some(bytes) => shim.with_shared_memory(bytes),
@@ -124,8 +146,8 @@ fn with_shared(bytes: Option<usize>) -> Option<Box<dyn Machine>> {
 }
 
 #[cfg(not(feature = "shim"))]
-fn with_shared(_: Option<usize>) -> Option<Box<dyn Machine>> {
-    machine(0)
+fn with_shared(_: Option<usize>, order: i32) -> Option<Box<dyn Machine>> {
+    machine(order)
 }
 
 #[test]
@@ -152,21 +174,31 @@ pub(super) fn the_losses_of_single_tokens_agree_with_f64() {
             let d =
                 Description { tag_weights: tag_weights.clone(), ..description(k, Head::Softmax) };
             let (got, ds, _) = loss(machine, &d, &lengths, (&scores, &tags, &[]));
+            let (plain, plain_ds) =
+                plain::softmax(&scores, &tags, tag_weights.as_deref(), weight as f32);
             let c = tag_weights.map(|c| c.iter().map(|&c| f64::from(c)).collect::<Vec<_>>());
-            let (want, want_ds) =
-                softmax::cross_entropy(matrix(&scores, k), &tags, c.as_deref(), weight);
-            assert!((got / want - 1.0).abs() < 2e-6, "softmax {k}: {got}, not {want}");
-            assert_gradient(&format!("softmax {k}"), &ds, &want_ds);
+            let loss = |scores: &[f32], tags: &[u32]| {
+                softmax::cross_entropy(matrix(scores, k), tags, c.as_deref(), weight)
+            };
+            let rows = scores.chunks_exact(k).zip(tags.chunks_exact(1));
+            let want: Vec<f64> = rows.map(|(s, y)| loss(s, y).0).collect();
+            assert_norm(&format!("softmax {k}: losses"), LOSSES, &rounded(&got), &plain, &want);
+            assert_gradient(&format!("softmax {k}"), &ds, &plain_ds, &loss(&scores, &tags).1);
         }
         // Scores of the tutorial's head: some of each row above 0, or its loss is not finite.
         let scores: Vec<f32> = scores.iter().map(|s| s + 0.7 * scale as f32).collect();
         let Some(machine) = machine(0) else { return };
         let d = description(k, Head::KerasRelu);
         let (got, ds, _) = loss(machine, &d, &lengths, (&scores, &tags, &[]));
-        let (want, want_ds) = keras_relu::cross_entropy(matrix(&scores, k), &tags, weight);
-        if want.is_finite() {
-            assert!((got / want - 1.0).abs() < 2e-5, "keras-relu {k}: {got}, not {want}");
-            assert_gradient(&format!("keras-relu {k}"), &ds, &want_ds);
+        let (plain, plain_ds) = plain::keras_relu(&scores, &tags, weight as f32);
+        let loss = |scores: &[f32], tags: &[u32]| {
+            keras_relu::cross_entropy(matrix(scores, k), tags, weight)
+        };
+        let rows = scores.chunks_exact(k).zip(tags.chunks_exact(1));
+        let want: Vec<f64> = rows.map(|(s, y)| loss(s, y).0).collect();
+        if want.iter().all(|l| l.is_finite()) {
+            assert_norm(&format!("keras-relu {k}: losses"), LOSSES, &rounded(&got), &plain, &want);
+            assert_gradient(&format!("keras-relu {k}"), &ds, &plain_ds, &loss(&scores, &tags).1);
         }
     }
 }
@@ -184,7 +216,7 @@ pub(super) fn check_viterbi(k: usize, lengths: &[usize], shared: Option<usize>) 
     let packing = Packing::new(lengths.to_vec());
     let rules = rules(k);
     let coarse = |v: Vec<f32>| v.iter().map(|v| v.round()).collect::<Vec<f32>>();
-    for tied in [false, true] {
+    for (tied, order) in [(false, 0), (true, 1), (true, 2), (false, 3)] {
         let (mut scores, mut weights) =
             (draw(60, packing.rows() * k, 3.0), draw(61, k * k + 2 * k, 2.0));
         if tied {
@@ -192,7 +224,7 @@ pub(super) fn check_viterbi(k: usize, lengths: &[usize], shared: Option<usize>) 
         }
         let potentials: Vec<f32> =
             weights.iter().zip(forbidden(&rules)).map(|(w, f)| w + f).collect();
-        let Some(machine) = with_shared(shared) else { return };
+        let Some(machine) = with_shared(shared, order) else { return };
         let d = description(k, Head::Crf);
         let mut network = Network::to_tag(machine, d.clone(), 1, Some(&potentials)).unwrap();
         network.stage(0, batch(&d, lengths, &[])).unwrap();
@@ -222,7 +254,7 @@ fn a_sentence_of_scores_that_are_not_numbers_reaches_no_other() {
         let crf = if head == Head::Crf { &weights[..] } else { &[] };
         let (_, clean, _) = loss(a, &d, &lengths, (&clean, &tags, crf));
         let (sum, bad, _) = loss(b, &d, &lengths, (&bad, &tags, crf));
-        assert!(sum.is_nan());
+        assert!(sum.iter().sum::<f64>().is_nan());
         for r in [0, 2] {
             for t in 0..lengths[r] {
                 let row = k * packing.row(r, t)..k * (packing.row(r, t) + 1);
@@ -235,7 +267,7 @@ fn a_sentence_of_scores_that_are_not_numbers_reaches_no_other() {
 #[cfg(feature = "shim")]
 #[test]
 fn tags_that_fit_no_block_are_refused_before_anything_is_trained() {
-    let Some(machine) = with_shared(Some(10 << 10)) else { return };
+    let Some(machine) = with_shared(Some(10 << 10), 0) else { return };
     let error = Network::new(machine, description(500, Head::Crf), false).map(drop).unwrap_err();
     assert_eq!(error.to_string(), "no CUDA kernel for 500 tags");
     assert!(error.is_absence());
@@ -249,7 +281,8 @@ fn the_order_of_threads_changes_no_bit_of_a_crf() {
     let mut outs = ORDERS.iter().filter_map(|&order| {
         let d = description(k, Head::Crf);
         let (loss, ds, dw) = loss(machine(order)?, &d, &lengths, (&scores, &tags, &weights));
-        Some((loss.to_bits(), bits(&ds), bits(&dw)))
+        let loss: Vec<u64> = loss.iter().map(|l| l.to_bits()).collect();
+        Some((loss, bits(&ds), bits(&dw)))
     });
     let Some(first) = outs.next() else { return };
     assert!(outs.all(|out| out == first));

@@ -5,9 +5,11 @@
 //!
 //! Inputs are new at every run, from a seed that is printed when a test fails; `LONGHAND_TEST_SEED` sets it.
 
+mod bits;
 mod chars;
 mod heads;
 mod lstm;
+mod plain;
 mod rows;
 #[cfg(feature = "shim")]
 mod sanitized;
@@ -24,6 +26,10 @@ use crate::{Engine, Machine, Span};
 const VALUES: f64 = 5e-6;
 const EACH: f64 = 2e-5;
 const GRADIENTS: f64 = 2e-5;
+
+/// And none may be further off than this many times what plain f32 is, and this much more.
+const TIMES_PLAIN: f64 = 4.0;
+const MORE: f64 = 1e-7;
 
 /// Orders in which the shim takes threads; a GPU has its own.
 const ORDERS: [i32; 4] = [0, 1, 2, 3];
@@ -95,7 +101,12 @@ fn draw_by(seed: u64, which: u32, len: usize, scale: f64) -> Vec<f32> {
 
 /// Numbers below `below`.
 fn whole(which: u32, len: usize, below: usize) -> Vec<u32> {
-    draw(which, len, 0.5).iter().map(|v| ((v + 0.5) * below as f32) as u32 % below as u32).collect()
+    whole_by(seed(), which, len, below)
+}
+
+fn whole_by(seed: u64, which: u32, len: usize, below: usize) -> Vec<u32> {
+    let drawn = draw_by(seed, which, len, 0.5);
+    drawn.iter().map(|v| ((v + 0.5) * below as f32) as u32 % below as u32).collect()
 }
 
 fn matrix(v: &[f32], columns: usize) -> Array2<f64> {
@@ -141,16 +152,93 @@ fn differences<'a>(a: &[f32], b: impl IntoIterator<Item = &'a f64>) -> (f64, f64
     (if norm == 0.0 { squares.sqrt() } else { (squares / norm).sqrt() }, most)
 }
 
-fn assert_values<'a>(what: &str, a: &[f32], b: impl IntoIterator<Item = &'a f64>) {
-    let (far, most) = differences(a, b);
-    assert!(far <= VALUES && most <= EACH, "{what}: {far:e}, {most:e} (seed {})", seed());
+/// A kernel's numbers, those of [`plain`] f32, and the right ones: within the bounds, and no further off than four
+/// times plain f32. That must be within the bounds itself, or it would measure nothing.
+fn assert_values<'a, W>(what: &str, kernel: &[f32], plain: &[f32], want: W)
+where
+    W: IntoIterator<Item = &'a f64> + Copy,
+{
+    let [(far, most), (plain_far, plain_most)] = [kernel, plain].map(|a| differences(a, want));
+    let seed = seed();
+    assert!(plain_far <= VALUES && plain_most <= EACH, "{what}: plain f32: {plain_far:e} ({seed})");
+    assert!(far <= VALUES && most <= EACH, "{what}: {far:e}, {most:e} (seed {seed})");
+    let allowed = |plain: f64| TIMES_PLAIN * plain + MORE;
+    assert!(
+        far <= allowed(plain_far) && most <= allowed(plain_most),
+        "{what}: {far:e}, {most:e}, but plain f32 {plain_far:e}, {plain_most:e} (seed {seed})"
+    );
 }
 
-fn assert_gradient<'a>(what: &str, a: &[f32], b: impl IntoIterator<Item = &'a f64>) {
-    let (far, _) = differences(a, b);
-    assert!(far <= GRADIENTS, "{what}: {far:e} off (seed {})", seed());
+/// Tensors of several draws, one after the other, where one draw's numbers are so few that plain f32 may be right by
+/// luck.
+#[derive(Default)]
+struct Compared {
+    kernel: Vec<Vec<f32>>,
+    plain: Vec<Vec<f32>>,
+    want: Vec<Vec<f64>>,
+}
+
+impl Compared {
+    /// More of tensor `k`.
+    fn add<'a>(
+        &mut self,
+        k: usize,
+        kernel: &[f32],
+        plain: &[f32],
+        want: impl IntoIterator<Item = &'a f64>,
+    ) {
+        let len = self.len().max(k + 1);
+        self.kernel.resize(len, vec![]);
+        self.plain.resize(len, vec![]);
+        self.want.resize(len, vec![]);
+        self.kernel[k].extend(kernel);
+        self.plain[k].extend(plain);
+        self.want[k].extend(want);
+    }
+
+    fn len(&self) -> usize {
+        self.want.len()
+    }
+
+    fn values(&self, k: usize, what: &str) {
+        assert_values(what, &self.kernel[k], &self.plain[k], &self.want[k]);
+    }
+
+    fn norm(&self, k: usize, bound: f64, what: &str) {
+        assert_norm(what, bound, &self.kernel[k], &self.plain[k], &self.want[k]);
+    }
+}
+
+/// As [`assert_values`], for a gradient.
+fn assert_gradient<'a, W>(what: &str, kernel: &[f32], plain: &[f32], want: W)
+where
+    W: IntoIterator<Item = &'a f64> + Copy,
+{
+    assert_norm(what, GRADIENTS, kernel, plain, want);
+}
+
+/// As [`assert_values`], by the norm alone and within a bound of its own.
+fn assert_norm<'a, W>(what: &str, bound: f64, kernel: &[f32], plain: &[f32], want: W)
+where
+    W: IntoIterator<Item = &'a f64> + Copy,
+{
+    let [far, plain_far] = [kernel, plain].map(|a| differences(a, want).0);
+    let seed = seed();
+    assert!(plain_far <= bound, "{what}: plain f32: {plain_far:e} off (seed {seed})");
+    assert!(far <= bound, "{what}: {far:e} off (seed {seed})");
+    assert!(
+        far <= TIMES_PLAIN * plain_far + MORE,
+        "{what}: {far:e} off, but plain f32 {plain_far:e} (seed {seed})"
+    );
 }
 
 fn bits(numbers: &[f32]) -> Vec<u32> {
     numbers.iter().map(|v| v.to_bits()).collect()
+}
+
+/// FNV-1a of the bits.
+fn hash(numbers: impl IntoIterator<Item = f32>) -> u64 {
+    numbers.into_iter().fold(0xcbf2_9ce4_8422_2325, |h, v| {
+        (h ^ u64::from(v.to_bits())).wrapping_mul(0x100_0000_01b3)
+    })
 }
