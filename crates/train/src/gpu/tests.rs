@@ -1,7 +1,7 @@
 //! Whole training steps and tags by the kernels against the trainer's own: on this processor through the shim, with the
 //! feature `cuda` alone on a GPU. Without one they say so and pass, unless `LONGHAND_REQUIRE_CUDA` is set.
 
-use data::{Corpus, Scheme};
+use data::{Corpus, CorpusBuilder, Scheme, Source};
 
 use super::*;
 use crate::config::Config;
@@ -60,7 +60,7 @@ const SENTENCES: [(&str, &str); 7] = [
 ];
 
 /// The built-in presets' networks, small, each with something of its own. `VECTORS` stands for a file.
-const NETWORKS: [&[(&str, &str)]; 12] = [
+const NETWORKS: [&[(&str, &str)]; 13] = [
     &[("encoder", "[\"bilstm:64\"]")],
     &[
         ("encoder", "[\"bilstm:64\"]"),
@@ -90,6 +90,7 @@ const NETWORKS: [&[(&str, &str)]; 12] = [
         ("average", "0.9"),
     ],
     &[("encoder", "[\"bilstm:8\"]"), ("head", "softmax"), ("class-weights", "balanced")],
+    &[("encoder", "[\"bilstm:8\"]"), ("pos", "true")],
 ];
 
 const VECTORS: &str =
@@ -117,10 +118,23 @@ fn trainer_on(
     let value = |v: &str| v.replace("VECTORS", vectors.path().to_str().unwrap());
     let flags: Vec<_> = flags.map(|(k, v)| (k.to_string(), value(v))).collect();
     let config = Config::resolve(Some("fast"), None, &flags).unwrap();
-    let corpus = Corpus::from_pairs(sentences);
+    let corpus = if config.pos { with_pos(sentences) } else { Corpus::from_pairs(sentences) };
     let split = Split { train: (0..sentences.len() as u32).collect(), ..Split::default() };
     let dataset = Dataset::new(&corpus, split, &config, Scheme::Iob2, false).unwrap().0;
     Trainer::new(config, dataset).unwrap()
+}
+
+/// Words with parts of speech, of which there are three.
+fn with_pos(sentences: &[(&str, &str)]) -> Corpus {
+    let mut builder = CorpusBuilder::new(Source::named("x"), true, true);
+    for ((words, tags), line) in sentences.iter().zip(1..) {
+        for (word, tag) in words.split(' ').zip(tags.split(' ')) {
+            let pos = ["NNP", "VBZ", "IN"][word.len() % 3];
+            builder.push_token(word, Some(pos), Some(tag), line);
+        }
+        builder.end_sentence();
+    }
+    builder.finish()
 }
 
 /// An epoch: its mean loss.
@@ -190,6 +204,19 @@ fn twenty_steps_by_the_kernels_follow_the_trainers() {
         let averages = gpu.best_guess().slices().into_iter().zip(cpu.best_guess().slices());
         assert!(averages.into_iter().all(|(a, b)| distance(a, b) < 1e-2), "{flags:?}");
     }
+}
+
+/// Rounding grows with the steps, and every weight may drift; the loss may not.
+#[test]
+fn two_hundred_steps_by_the_kernels_end_at_the_loss_of_the_trainer() {
+    let more = [("epochs", "50"), ("batch", "2"), ("learning-rate", "0.003"), ("average", "0")];
+    let Some(shim) = machine(0) else { return };
+    let flags = [("encoder", "[\"bilstm:16\"]")];
+    let (mut cpu, mut gpu) = (trainer(&flags, &more), on_shim(&flags, &more, shim));
+    let losses: Vec<[f64; 2]> = (0..50).map(|_| [epoch(&mut cpu), epoch(&mut gpu)]).collect();
+    let [want, got] = losses[49];
+    assert!(want < losses[0][0] / 4.0, "it learns: {losses:?}");
+    assert!((got / want - 1.0).abs() < 0.01, "loss {got}, not {want}");
 }
 
 #[test]
