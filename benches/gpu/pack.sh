@@ -32,7 +32,8 @@ built measure build -p longhand-cuda --features driver,measure --bin longhand-cu
 built kernel-tests test -p longhand-cuda --features driver --lib --no-run
 built step-tests test -p longhand-train --features cuda --lib --no-run
 cp "$here/run.sh" "$here/torch_lstm.py" "$here/losses.py" "$to/"
-rm -rf "$to"/data.csv* "$to/split.txt" "$to/out"
+rm -rf "$to"/data.csv* "$to/split.txt" "$to/out" "$to/kernels"
+cp -r crates/cuda/kernels "$to/kernels" # to be changed there, with LONGHAND_CUDA_SRC=kernels
 if [ -n "$data" ]; then
     cp "$data" "$to/data.csv${data##*.csv}"
     [ -z "$split" ] || cp "$split" "$to/split.txt"

@@ -50,7 +50,10 @@ check "GPU" "$gpu"
 for tests in kernel-tests step-tests; do
     filter=tests::
     [ $tests = step-tests ] && filter=gpu::tests::
-    step $tests 180 ./$tests $filter --test-threads 1
+    # The kernels' one launch at a time, so that one that fails is named.
+    blocking=0
+    [ $tests = kernel-tests ] && blocking=1
+    step $tests 180 env CUDA_LAUNCH_BLOCKING=$blocking ./$tests $filter --test-threads 1
     check "$tests" "$(grep -h '^test result' out/$tests.out | head -n 1 || true)$skipped"
     grep -h 'FAILED$' out/$tests.out || true
 done

@@ -4,14 +4,17 @@
 //! in it, so both are asked for before anything else. Two streams: kernels on one, batches on their way on the other.
 #![allow(unsafe_code)]
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::{CString, c_void};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use cudarc::driver::result::{
     self, DriverError, ctx, device, event, function, module, primary_ctx, stream,
 };
 use cudarc::driver::sys;
+use cudarc::nvrtc::{self, CompileError, CompileOptions, compile_ptx_with_opts};
 
 use crate::error::{LEAST_CAPABILITY, OLDEST_DRIVER};
 use crate::{Address, CudaError, Launch, Machine, PTX};
@@ -137,13 +140,40 @@ impl Loaded {
             unsafe { primary_ctx::retain(device) }.map_err(failed("cuDevicePrimaryCtxRetain"))?;
         // SAFETY: retained above.
         unsafe { ctx::set_current(context) }.map_err(failed("cuCtxSetCurrent"))?;
-        let ptx = CString::new(PTX).expect("PTX is text");
+        let ptx = CString::new(&*kernels((major, minor))?).expect("PTX is text");
         // SAFETY: the text ends with a 0.
         let module = unsafe { module::load_data(ptx.as_ptr().cast()) };
         let module = module.map_err(failed("cuModuleLoadData"))?;
         let name = format!("{name} (compute capability {major}.{minor})");
         Ok(Self { name, context, shared_memory: shared as usize, module })
     }
+}
+
+/// The kernels as PTX: the committed ones or, for work on kernels where there is a GPU but no cargo, what NVRTC makes
+/// for this GPU of those in the folder `LONGHAND_CUDA_SRC`.
+fn kernels((major, minor): (i32, i32)) -> Result<Cow<'static, str>, CudaError> {
+    let Some(folder) = std::env::var_os("LONGHAND_CUDA_SRC") else { return Ok(PTX.into()) };
+    let folder = Path::new(&folder);
+    // SAFETY: looks for the library, calls nothing in it.
+    if !unsafe { nvrtc::sys::is_culib_present() } {
+        return Err(CudaError::Sources("libnvrtc was not found".into()));
+    }
+    let all = folder.join("all.cu");
+    let text = std::fs::read_to_string(&all)
+        .map_err(|e| CudaError::Sources(format!("{}: {e}", all.display())))?;
+    let options = CompileOptions {
+        fmad: Some(false),
+        options: vec!["--std=c++17".into()],
+        include_paths: vec![folder.display().to_string()],
+        arch: Some(format!("compute_{major}{minor}").leak()), // once in a process
+        name: Some("all.cu".into()),
+        ..CompileOptions::default()
+    };
+    let ptx = compile_ptx_with_opts(text, options).map_err(|e| match e {
+        CompileError::CompileError { log, .. } => CudaError::Sources(log.to_string_lossy().into()),
+        other => CudaError::Sources(format!("{other:?}")),
+    })?;
+    Ok(format!("// sources of {}\n{}", folder.display(), ptx.to_src()).into())
 }
 
 impl Gpu {
@@ -383,6 +413,9 @@ mod tests {
             "no-memory" => {
                 let short = CudaError::OutOfMemory { needed: 5 << 20, free: 3 << 20 };
                 (error == short, "needs 5 MiB, 3 MiB free")
+            }
+            "bad-sources" => {
+                (matches!(error, CudaError::Sources(_)), "identifier \"x\" is undefined")
             }
             other => panic!("no such fault: {other}"),
         };

@@ -37,6 +37,8 @@ pub enum CudaError {
         /// Bytes free.
         free: usize,
     },
+    /// Kernels that were to be compiled here, with `LONGHAND_CUDA_SRC`, do not compile, for this reason.
+    Sources(String),
     /// A call of the driver failed.
     Driver {
         /// Which.
@@ -49,7 +51,7 @@ pub enum CudaError {
 impl CudaError {
     /// Whether another machine or build might do it, so that a choice by itself falls back to the CPU.
     pub fn is_absence(&self) -> bool {
-        !matches!(self, Self::OutOfMemory { .. } | Self::Driver { .. })
+        !matches!(self, Self::OutOfMemory { .. } | Self::Sources(_) | Self::Driver { .. })
     }
 }
 
@@ -88,6 +90,7 @@ impl fmt::Display for CudaError {
                 needed.div_ceil(1 << 20),
                 free >> 20
             ),
+            Self::Sources(why) => write!(f, "LONGHAND_CUDA_SRC: {why}"),
             Self::Driver { call, what } => write!(f, "{call} of the CUDA driver failed: {what}"),
         }
     }
@@ -109,14 +112,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_name_versions_as_people_write_them() {
-        let old = CudaError::OldDriver(11_080).to_string();
-        assert_eq!(
-            old,
-            "CUDA driver 11.8 is older than 12.4 (r550), which the shipped kernels need"
-        );
-        let memory = CudaError::OutOfMemory { needed: (3 << 20) + 1, free: 5 << 20 }.to_string();
-        assert!(memory.contains("needs 4 MiB, 5 MiB free"), "{memory}");
-        assert!(CudaError::NoDriver.is_absence() && !CudaError::NoDriver.to_string().is_empty());
+    fn every_message_says_what_is_missing_and_what_to_do() {
+        let old_device = CudaError::OldDevice { name: "Tesla T4".into(), capability: (7, 5) };
+        let memory = CudaError::OutOfMemory { needed: (3 << 20) + 1, free: 5 << 20 };
+        let call = CudaError::Driver { call: "cuInit", what: "CUDA_ERROR_UNKNOWN".into() };
+        for (error, absence, text) in [
+            (
+                CudaError::NotBuilt,
+                true,
+                "this build has no CUDA support; rebuild with --features cuda",
+            ),
+            (
+                CudaError::NoDriver,
+                true,
+                "no CUDA driver: libcuda.so.1 was not found; install the NVIDIA driver or use the CPU",
+            ),
+            (
+                CudaError::BrokenDriver("cuInit"),
+                true,
+                "the CUDA driver's libcuda.so.1 lacks cuInit; reinstall the NVIDIA driver or use the CPU",
+            ),
+            (
+                CudaError::NoDevice,
+                true,
+                "the CUDA driver is installed but reports no device (CUDA_ERROR_NO_DEVICE)",
+            ),
+            (
+                CudaError::OldDriver(11_080),
+                true,
+                "CUDA driver 11.8 is older than 12.4 (r550), which the shipped kernels need",
+            ),
+            (old_device, true, "Tesla T4 has compute capability 7.5; 8.0 or newer is needed"),
+            (CudaError::NoKernel("500 tags".into()), true, "no CUDA kernel for 500 tags"),
+            (memory, false, "CUDA_ERROR_OUT_OF_MEMORY: needs 4 MiB, 5 MiB free; lower the batch"),
+            (CudaError::Sources("no".into()), false, "LONGHAND_CUDA_SRC: no"),
+            (call, false, "cuInit of the CUDA driver failed: CUDA_ERROR_UNKNOWN"),
+        ] {
+            assert_eq!(error.to_string(), text);
+            assert_eq!(error.is_absence(), absence, "{text}");
+        }
     }
 }

@@ -160,7 +160,8 @@ pub(super) fn lstm(h: usize) {
     let mut all = Compared::default();
     for draws in 0..4 {
         let len = C * E + 2 * (4 * h * E + 4 * h * h + 4 * h);
-        let weights = draw(73 + 100 * draws, len, 0.4);
+        // With larger ones rounding grows from letter to letter, and one long word decides.
+        let weights = draw(73 + 100 * draws, len, 1.3 / (h as f64).sqrt());
         let dy = draw(74 + 100 * draws, words(seed()).len() * 2 * h, 1.0);
         let Some(machine) = machine(0) else { return };
         let d = description(CharKind::Lstm, 2 * h);
