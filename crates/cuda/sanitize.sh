@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Every kernel under the shim with a thread of the system for each thread of a block, under ThreadSanitizer and
-# AddressSanitizer; and a kernel without its barrier, which ThreadSanitizer must report, and the shim's orders of
-# threads must show by other results. Needs g++ with both sanitizers.
+# Every kernel under the shim with a thread of the system for each thread of a block, under ThreadSanitizer, and under
+# AddressSanitizer with the sanitizer of undefined behaviour; and a kernel without its barrier, which ThreadSanitizer
+# must report, and the shim's orders of threads must show by other results. Needs g++ with these sanitizers.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 skip() { echo "SKIPPED: $1, so the kernels were not run under sanitizers" >&2; exit 0; }
 command -v g++ >/dev/null || skip "no g++"
 [ "$(uname -m)" = x86_64 ] || skip "the shim's fibers are written for x86-64"
-for library in libtsan.so libasan.so; do
+for library in libtsan.so libasan.so libubsan.so; do
     [ -e "$(g++ -print-file-name=$library)" ] || skip "g++ lacks $library"
 done
 # Addresses must not lie at random where ThreadSanitizer keeps its own; a container may forbid to say so.
@@ -42,7 +42,7 @@ fail() { # NAME MESSAGE
     exit 1
 }
 build threads "${threads[@]}" -fsanitize=thread &
-build addresses "${threads[@]}" -fsanitize=address &
+build addresses "${threads[@]}" -fsanitize=address,undefined -fno-sanitize-recover=undefined &
 wait %1 && wait %2
 build race "${threads[@]}" -fsanitize=thread -DPLANTED_RACE &
 build race_in_order -O2 -DPLANTED_RACE &
