@@ -135,7 +135,7 @@ pub struct TrainArgs {
     /// Folder of the run [default: runs/NAME-OF-DATA].
     #[arg(short, long, value_name = "RUN")]
     pub output: Option<PathBuf>,
-    /// Sentences to choose the best epoch with, in a file of their own.
+    /// Sentences to watch the training with, and to choose the threshold or the epoch, in a file of their own.
     #[arg(long, value_name = "FILE")]
     pub dev: Option<PathBuf>,
     /// Sentences to judge the result with, in a file of their own.
@@ -434,7 +434,7 @@ pub struct ReportArgs {
 /// Parts that a run is judged on.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PartArg {
-    /// The sentences that choose the best epoch.
+    /// The sentences that training is watched with.
     Dev,
     /// The sentences that judge the result.
     Test,

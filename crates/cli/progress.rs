@@ -80,7 +80,7 @@ impl Watch {
             };
             line += &format!("  ETA {time}");
         } else if let Some(best) = best {
-            line += &format!("  best @{}", best.epoch);
+            line += &format!("  kept @{}", best.epoch);
         }
         line
     }

@@ -216,7 +216,7 @@ fn speed(summary: &train::Summary) -> Vec<(String, String)> {
     pairs([
         ("Time of training", duration(time)),
         ("Speed", format!("{} tokens a second", short(speed.tokens_per_second))),
-        ("Epochs", format!("{}, best {}", speed.epochs, speed.best_epoch)),
+        ("Epochs", format!("{}, kept {}", speed.epochs, speed.best_epoch)),
         ("Threads", speed.threads.to_string()),
         (
             "Weights",

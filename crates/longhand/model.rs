@@ -26,7 +26,7 @@ impl Model {
         Ok(train::Model::load(path.as_ref())?.into())
     }
 
-    /// Trains on a corpus, split by the configuration's shares, and keeps the best epoch. The same
+    /// Trains on a corpus, split by the configuration's shares, and keeps what its `keep` says. The same
     /// corpus and configuration give the same model, bit for bit, as `longhand train`.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ use crate::source;
 pub struct Split {
     /// Sentences to learn from.
     pub train: Vec<u32>,
-    /// Sentences to choose the best epoch with; may be empty.
+    /// Sentences to watch the training with; may be empty.
     pub dev: Vec<u32>,
     /// Sentences to judge the result with; may be empty.
     pub test: Vec<u32>,

@@ -41,7 +41,7 @@ pub struct EpochRecord {
     pub seconds: f64,
     /// Real tokens a second of training.
     pub tokens_per_second: f64,
-    /// Whether this is the best model so far.
+    /// Whether this is the model to keep so far: the best on dev, or simply the last.
     pub best: bool,
 }
 
