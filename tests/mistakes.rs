@@ -54,7 +54,7 @@ fn a_file_without_sentence_breaks_is_told_so() {
 fn an_illegal_tag_is_counted_and_two_ways_out_are_named() {
     let dir = Dir::new();
     let ran = train(&dir, "a.conll", format!("{GOOD}x O\ny I-org\n\n"), &[]).expect(2);
-    ran.says(&["E005", "I-org after O", "a.conll:13", "longhand convert --repair"]);
+    ran.says(&["E005", "I-org after O", "a.conll:13", "longhand convert FILE OUT --repair"]);
     let iob1 = "Ann I-per\nmet O\nBob I-per\nLee I-per\n\n";
     let ran = train(&dir, "b.conll", iob1, &["--scheme", "iob2"]).expect(2);
     ran.says(&["E005", "`--scheme iob1`"]);

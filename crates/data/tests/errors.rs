@@ -151,6 +151,21 @@ fn a_column_without_tags_is_shown_by_its_values() {
         "error[E009]: no entity tag in column 2; values: IN 50 %, NN 50 %\n  --> x.conll\n  \
          help: tags seem to be in column 3: `--columns tag=3`",
     );
+    // One slip among many tags is told with its line, when the tags are looked at.
+    let slip = read_bytes(
+        "x.conll",
+        format!("{}c b-x\n", "a O\nb B-x\n\n".repeat(9)).into_bytes(),
+        &ReadOptions::default(),
+    );
+    let corpus = slip.unwrap().0;
+    let found = data::scheme::validate(&corpus, data::Scheme::Iob2);
+    check(
+        found.to_error(&corpus, data::Scheme::Iob2).unwrap(),
+        "error[E005]: \"b-x\" is no tag\n  --> x.conll:28\n  \
+         help: write B-x, as `longhand convert FILE OUT --repair` does",
+    );
+    let rare = format!("{}b PER\n", "a O\n".repeat(40));
+    assert_eq!(error("x.conll", rare).code, "E009", "O alone makes no column of tags");
     let plain = error("x.conll", "a O\nb PER\nc O\n");
     assert_eq!(plain.code, "E009");
     assert!(plain.help.unwrap().contains("B-PER"));
