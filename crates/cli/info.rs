@@ -39,6 +39,14 @@ pub fn run(args: &InfoArgs, screen: Screen) -> Result<(), Stop> {
             v.file, v.sha256
         )?;
     }
+    if let Some(pos) = &model.code.pos {
+        let parts = report::human::counted(pos.len(), "part of speech", "parts of speech");
+        writeln!(out, "reads    words and {parts}")?;
+    }
+    match model.gives_from() {
+        Some(p) => writeln!(out, "gives    entities that are likelier than {p}")?,
+        None => writeln!(out, "gives    the entities of the best tags, however likely")?,
+    }
     for file in &p.data {
         writeln!(out, "data     {} sha256 {}", file.name, file.sha256)?;
     }
@@ -116,6 +124,8 @@ fn as_json(model: &Model) -> serde_json::Value {
             "file": v.file, "words": v.len(), "dim": v.dim, "sha256": v.sha256,
             "tuned": model.tagger.spec.vectors.is_some_and(|v| v.tuned),
         })),
+        "parts_of_speech": model.code.pos,
+        "threshold": model.gives_from(),
         "config": model.config,
         "provenance": model.provenance,
         "weights_sha256": model.weights_sha256(),

@@ -239,6 +239,12 @@ fn provenance(summary: &train::Summary) -> Vec<(String, String)> {
         ("Preset", summary.preset.clone()),
         ("Seed", summary.seed.to_string()),
     ]);
+    if let Some(threshold) = summary.model.threshold {
+        all.push((
+            "Entities given".into(),
+            format!("those likelier than {threshold}, found on dev"),
+        ));
+    }
     for file in &summary.data {
         all.push(("Data".into(), format!("{}, SHA-256 {}", file.name, file.sha256)));
     }

@@ -236,11 +236,11 @@ pub(crate) fn no_tags(sample: &Sample<'_>, column: usize, headers: Option<&[Stri
     match sample.tag_column() {
         Some(other) if other != column => error
             .help(format!("tags seem to be in {}: `--columns tag={}`", name(other), other + 1)),
-        _ if values.iter().any(|value| meant(value).is_some()) => {
-            error.help("tags are written with a capital letter and a hyphen: B-per, I-per, and O")
-        }
         _ if values.iter().all(|value| value.bytes().all(|b| b.is_ascii_digit())) => {
             error.help("these are numbers of tags: write the tags themselves, such as B-per for 1")
+        }
+        _ if values.iter().any(|value| meant(value).is_some()) => {
+            error.help("tags begin with a capital letter and a hyphen: write b-per as B-per, o as O")
         }
         _ if plain_types => error.help(
             "a tag is O, or a letter, a hyphen and a type: write PER as B-PER on the first token of \

@@ -63,7 +63,9 @@ impl Violations {
         let fits = others.copied().find(|&other| validate(corpus, other).count == 0);
         let help = match fits {
             Some(other) => format!("all tags are legal in {other}: `--scheme {other}`"),
-            None => "`longhand convert FILE OUT --repair` rewrites such tags and lists each".to_string(),
+            None => {
+                "`longhand convert FILE OUT --repair` rewrites such tags and lists each".to_string()
+            }
         };
         Some(Error::new("E005", message).at(file, first.line, None).help(help))
     }
@@ -320,7 +322,10 @@ mod tests {
         let corpus = Corpus::from_pairs(&[("a b", "B-P O"), ("c d", "b-P X"), ("e", "O")]);
         let error = validate(&corpus, Iob2).to_error(&corpus, Iob2).unwrap();
         assert_eq!(error.message, "\"b-P\" is no tag (first of 2)");
-        assert_eq!(error.help.as_deref(), Some("write B-P, as `longhand convert FILE OUT --repair` does"));
+        assert_eq!(
+            error.help.as_deref(),
+            Some("write B-P, as `longhand convert FILE OUT --repair` does")
+        );
         let corpus = Corpus::from_pairs(&[("a b", "B-P X")]);
         let error = validate(&corpus, Iob2).to_error(&corpus, Iob2).unwrap();
         assert!(error.help.unwrap().contains("a letter, a hyphen and a type"));
