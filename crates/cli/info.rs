@@ -54,7 +54,11 @@ pub fn run(args: &InfoArgs, screen: Screen) -> Result<(), Stop> {
     writeln!(out, "split    {}: {train} train, {dev} dev, {test} test sentences", p.split)?;
     let c = &model.config;
     let f1 = p.dev_f1.map_or(String::new(), |f1| format!(", dev F1 {:.2}", 100.0 * f1));
-    writeln!(out, "trained  {} epoch {} of {}, seed {}{f1}", c.preset, p.epoch, c.epochs, c.seed)?;
+    let (preset, last) = (&c.preset, c.seed + c.members as u64 - 1);
+    match c.members {
+        1 => writeln!(out, "trained  {preset} epoch {} of {}, seed {last}{f1}", p.epoch, c.epochs)?,
+        n => writeln!(out, "trained  {preset}, {n} networks, seeds {} to {last}{f1}", c.seed)?,
+    }
     writeln!(out, "version  {}", p.version)?;
     writeln!(out, "weights  sha256 {}", model.weights_sha256())?;
     Ok(())

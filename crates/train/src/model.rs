@@ -294,10 +294,9 @@ impl Model {
         }
         let written: Written = serde_json::from_str(file.meta()).expect("it was read just now");
         if written.sha256.is_some_and(|written| written != sha256(&model.tensors())) {
-            return Err(not_a_model(
-                path,
-                "it is damaged: its weights are not those that were written",
-            ));
+            let what = "it is damaged: its weights are not those that were written";
+            let help = "copy it again from where it came, or train it again";
+            return Err(not_a_model(path, what).help(help));
         }
         Ok(model)
     }
