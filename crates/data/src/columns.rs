@@ -112,16 +112,41 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// The option that names these columns; `name` is what a column is called in it.
-    pub fn option(&self, name: impl Fn(usize) -> String) -> String {
+    /// What is read, and where.
+    fn roles(&self) -> impl Iterator<Item = (&'static str, usize)> {
         let roles = [
             ("token", Some(self.token)),
             ("tag", self.tag),
             ("pos", self.pos),
             ("sentence", self.sentence),
         ];
-        let pairs = roles.iter().filter_map(|(role, place)| Some((role, (*place)?)));
-        pairs.map(|(role, place)| format!("{role}={}", name(place))).collect::<Vec<_>>().join(",")
+        roles.into_iter().filter_map(|(role, place)| Some((role, place?)))
+    }
+
+    /// These columns, each of which is read as one thing: with the tags for parts of speech a model would be given what
+    /// it is to find.
+    ///
+    /// # Errors
+    /// E030 for a column of two roles.
+    pub fn checked(self) -> Result<Self> {
+        let mut seen: Vec<(&str, usize)> = Vec::new();
+        for (role, place) in self.roles() {
+            if let Some((other, _)) = seen.iter().find(|(_, known)| *known == place) {
+                let message = format!("column {} is read as {other} and as {role}", place + 1);
+                let help = format!("`--columns {role}=…` names another; `{role}=none` reads none");
+                return Err(Error::new("E030", message).help(help));
+            }
+            seen.push((role, place));
+        }
+        Ok(self)
+    }
+
+    /// The option that names these columns; `name` is what a column is called in it.
+    pub fn option(&self, name: impl Fn(usize) -> String) -> String {
+        self.roles()
+            .map(|(role, place)| format!("{role}={}", name(place)))
+            .collect::<Vec<_>>()
+            .join(",")
     }
 }
 

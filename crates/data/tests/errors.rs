@@ -172,6 +172,22 @@ fn a_column_without_tags_is_shown_by_its_values() {
 }
 
 #[test]
+fn a_column_is_read_as_one_thing() {
+    let text = "a NN O\nb IN B-x\n";
+    for (option, says) in [
+        ("pos=3", "column 3 is read as tag and as pos"),
+        ("token=1,pos=1", "column 1 is read as token and as pos"),
+        ("token=3", "column 3 is read as token and as tag"),
+        ("sentence=1", "column 1 is read as token and as sentence"),
+    ] {
+        let error = with_columns("x.conll", text, option);
+        assert_eq!((error.code, &*error.message), ("E030", says), "{option}");
+    }
+    let csv = with_columns("x.csv", "Word,POS,Tag\na,NN,O\nb,NN,B-x\n", "pos=Tag");
+    assert_eq!((csv.code, &*csv.message), ("E030", "column 3 is read as tag and as pos"));
+}
+
+#[test]
 fn nothing_to_read_is_said_plainly() {
     for (name, text) in [
         ("x.csv", ""),
