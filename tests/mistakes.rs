@@ -54,7 +54,7 @@ fn a_file_without_sentence_breaks_is_told_so() {
 fn an_illegal_tag_is_counted_and_two_ways_out_are_named() {
     let dir = Dir::new();
     let ran = train(&dir, "a.conll", format!("{GOOD}x O\ny I-org\n\n"), &[]).expect(2);
-    ran.says(&["E005", "I-org after O", "a.conll:13", "longhand convert --repair"]);
+    ran.says(&["E005", "I-org after O", "a.conll:13", "longhand convert FILE OUT --repair"]);
     let iob1 = "Ann I-per\nmet O\nBob I-per\nLee I-per\n\n";
     let ran = train(&dir, "b.conll", iob1, &["--scheme", "iob2"]).expect(2);
     ran.says(&["E005", "`--scheme iob1`"]);
@@ -106,6 +106,21 @@ fn a_loss_that_is_no_number_ends_the_run_with_its_own_code() {
         &[&args[..], &QUICK[..2], &["--set", "encoder=bilstm:8,lstm:8", "--threads", "2"]].concat(),
     );
     ran.expect(3).says(&["E011", "epoch 1, batch", "first in"]);
+}
+
+#[test]
+fn a_slip_in_one_tag_is_told_with_its_line_and_can_be_repaired() {
+    let dir = Dir::new();
+    for (name, rows, line) in [
+        ("a.conll", format!("{GOOD}Kim b_per\nran O\n\n"), GOOD.lines().count() + 1),
+        ("b.csv", format!("Word,Tag\n{}Kim,b_per\n", "Ann,B-per\nran,O\n".repeat(20)), 42),
+    ] {
+        let ran = train(&dir, name, rows, &[]).expect(2);
+        ran.says(&["E005", "\"b_per\" is no tag", &format!("{name}:{line}"), "write B-per"]);
+        dir.run(&["check", name, "--deny", "error"]).expect(1);
+        dir.run(&["convert", name, "fixed.conll", "--repair"]).expect(0).says(&["b_per → B-per"]);
+        dir.run(&["check", "fixed.conll", "--deny", "error"]).expect(0);
+    }
 }
 
 #[test]
@@ -326,6 +341,11 @@ fn what_is_no_model_is_told_by_its_kind_and_by_what_is_wrong_with_it() {
     };
     says(&text("\\\"format\\\":1", "\\\"format\\\":9"), "its format is 9, this version reads 1");
     says(&text("\"dense.w\"", "\"dense.v\""), "tensor dense.w");
+    // A byte that was lost on the way: what reads the whole file sees it.
+    let mut lost = model.clone();
+    *lost.last_mut().unwrap() ^= 0x10;
+    dir.write("m", lost);
+    dir.run(&["info", "m"]).expect(2).says(&["E013", "--> m", "it is damaged"]);
     // A folder of runs, a run that is none, what was typed in the wrong order.
     dir.run(&["tag", ".", "--text", "x"]).expect(2).says(&["E013", "runs in it, such as ./run"]);
     dir.run(&["info", "rum"]).expect(2).says(&["E021", "no such model"]);

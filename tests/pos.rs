@@ -67,6 +67,10 @@ fn that_parts_of_speech_are_missing_is_said() {
     train(&dir, "run", &["--set", "pos=true"]).expect(0);
     let ran = dir.run(&["tag", "run", "--text", "Rose is x1. Mark is x2."]).expect(0);
     assert_eq!(ran.err.matches("W064").count(), 1, "{}", ran.err);
+    for args in [&["explain", "run", "Rose is x1.", "--out", "json"][..], &["info", "run"]] {
+        let ran = dir.run(args).expect(0);
+        assert!(ran.err.contains("W064") || ran.out.contains("parts of speech"), "{args:?}");
+    }
     dir.write("bare.conll", "Rose B-per\nis O\n\nMark B-per\nis O\n");
     dir.run(&["eval", "run", "bare.conll"]).expect(0).says(&["W064"]);
     let args = ["train", "bare.conll", "-o", "other", "--split", "100,0,0", "--set", "pos=true"];

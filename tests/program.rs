@@ -142,6 +142,22 @@ fn eval_and_info_describe_the_model() {
     for part in ["words (Embedding", "encoder.0 (BiLSTM)", "encoder.1 (LSTM)", "dense", "B-geo"] {
         assert!(text.contains(part), "{text}");
     }
+    // What the model gives: all that the best tags say, or what is likely enough by its own threshold.
+    let given = |more: &[&str]| {
+        train(&dir, &[&["--force"], more].concat()).expect(0);
+        let json = dir.run(&["info", model, "--json"]).expect(0).out;
+        let json: Value = serde_json::from_str(&json).unwrap();
+        let scores: Value = serde_json::from_str(&dir.read("run/scores.json")).unwrap();
+        assert_eq!(json["threshold"], scores["model"]["threshold"]);
+        (json["threshold"].as_f64(), dir.run(&["info", model]).expect(0).out)
+    };
+    let (threshold, text) = given(&["--set", "decode=best"]);
+    assert!(threshold.is_none() && text.contains("entities of the best tags"), "{text}");
+    let (threshold, text) = given(&["--set", "decode=likely"]);
+    let threshold = threshold.unwrap();
+    assert!((0.0..=0.5).contains(&threshold));
+    assert!(text.contains(&format!("entities that are likelier than {threshold}")), "{text}");
+    assert!(dir.read("run/report.html").contains(&format!("likelier than {threshold}, found on")));
 }
 
 #[test]

@@ -68,11 +68,14 @@ fn a_search_finds_a_configuration_that_trains() {
     let train =
         ["train", "train.conll", "--dev", "dev.conll", "-o", "r", "--config", "s/best.toml"];
     dir.run(&train).expect(0);
-    // Trained alone, the best trial is what it was within the search.
+    // Trained alone, the trial that was found is what it was within the search.
     let score: serde_json::Value = serde_json::from_str(&dir.read("r/scores.json")).unwrap();
     let f1 = score["dev"]["strict"]["micro"]["f1"].as_f64().unwrap();
-    let best = rows[1..5].iter().map(|row| row[4].parse::<f64>().unwrap()).fold(-1.0, f64::max);
-    assert!((f1 - best).abs() < 1e-6, "{f1} {best}");
+    let f1s = rows[1..5].iter().map(|row| row[4].parse::<f64>().unwrap());
+    let best = f1s.clone().fold(-1.0, f64::max);
+    // Where other seeds do not bear out its lead, it is the start.
+    let found = if ran.out.contains("--config") { best } else { f1s.clone().next().unwrap() };
+    assert!((f1 - found).abs() < 1e-6, "{f1} {found}\n{}", ran.out);
 }
 
 #[test]
@@ -85,6 +88,11 @@ fn a_search_goes_on_and_takes_more_trials_as_if_it_had_never_stopped() {
         .says(&["E012", "--resume"]);
     let other = ["--trials", "5", "--method", "random", "--resume", "--set", "unknown=0.1"];
     search(&dir, "part", &other).expect(2).says(&["E043", "other settings"]);
+    // The table holds scores of other sentences then.
+    dir.write("train.conll", data(41, 0));
+    let same = ["--trials", "3", "--method", "random", "--confirm", "1", "--resume"];
+    search(&dir, "part", &same).expect(2).says(&["E043", "other data"]);
+    dir.write("train.conll", data(40, 0));
     let more =
         ["--trials", "5", "--method", "random", "--confirm", "1", "--resume", "--threads", "1"];
     search(&dir, "part", &more).expect(0);
@@ -122,6 +130,17 @@ fn what_a_search_cannot_do_is_said() {
         .says(&["E041", "never reads a test part"]);
     search(&dir, "s", &["--preset", "accurate"]).expect(2).says(&["E041", "members=1"]);
     search(&dir, "s", &["--vary", "lerning=1,2"]).expect(2).says(&["E040"]);
+    search(&dir, "s", &["--vary", "members=1,2"]).expect(2).says(&["E041", "not for a search"]);
+    search(&dir, "s", &["--device", "gpu"]).expect(2).says(&["E041", "cpu, cuda or auto"]);
+    // What only a later trial would stumble over is said before the first.
+    let late = ["--vary", "vectors=none.txt", "--trials", "3"];
+    search(&dir, "s", &late).expect(2).says(&[
+        "E021",
+        "trial 1, ",
+        "vectors=none.txt: no such file",
+    ]);
+    let late = ["--vary", "pos=true", "--trials", "3"];
+    search(&dir, "s", &late).expect(2).says(&["E064", "trial 1, ", "pos=true: pos = true, but"]);
     search(&dir, "s", &["--trials", "0"]).expect(2).says(&["E041", "--trials"]);
     let alone = ["search", "train.conll", "-o", "s", "--split", "100,0,0"];
     dir.run(&alone).expect(2).says(&["E041", "needs a dev part"]);

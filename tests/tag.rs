@@ -197,6 +197,19 @@ fn entities_less_likely_than_asked_for_are_left_out_everywhere() {
 }
 
 #[test]
+fn what_is_said_of_files_names_only_what_tag_can_do() {
+    let dir = Dir::new();
+    dir.write("latin.txt", b"Ann left K\xf8ln.\n");
+    let ran = dir.run(&["tag", model(), "latin.txt"]).expect(0);
+    assert!(ran.err.contains("W001") && ran.err.contains("iconv"), "{}", ran.err);
+    assert!(!ran.err.contains("--encoding"), "{}", ran.err);
+    dir.run(&["tag", model(), "latin.txt", "-o", "-"])
+        .expect(2)
+        .says(&["E048", "leave `-o -` out"]);
+    assert!(!dir.path("-").exists());
+}
+
+#[test]
 fn spacys_shape_has_sentences_and_tokens_that_cut_the_text() {
     let dir = Dir::new();
     let out = tag(&dir, &["--out", "spacy"], "Ann Lee met Bob. They left Łódź.").expect(0).out;

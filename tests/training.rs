@@ -215,13 +215,22 @@ fn a_run_is_resumed_only_with_its_own_data_and_settings() {
     let dir = tempfile::tempdir().unwrap();
     run(dir.path(), &mut trainer(&[]), 4, IfThere::Refuse);
     let folder = RunFolder::claim(dir.path(), IfThere::Resume).unwrap();
-    for other in [("clip", "1"), ("lower", "true")] {
-        let mut trainer = trainer(&[other]);
-        let error = folder
-            .train(&mut trainer, &Provenance::default(), IfThere::Resume, &mut StopAfter(9))
-            .unwrap_err();
+    let resumed = |more: &[(&str, &str)]| {
+        let mut trainer = trainer(more);
+        let none = Provenance::default();
+        folder.train(&mut trainer, &none, IfThere::Resume, &mut StopAfter(9)).unwrap_err()
+    };
+    for (key, value) in [("clip", "1"), ("lower", "true")] {
+        let error = resumed(&[(key, value)]);
         assert_eq!(error.code, "E043", "{error}");
+        assert!(error.message.contains(&format!("({key} was ")), "{error}");
     }
+    let checkpoint = dir.path().join("checkpoint");
+    let bytes = std::fs::read(&checkpoint).unwrap();
+    std::fs::write(&checkpoint, &bytes[..bytes.len() / 2]).unwrap();
+    let error = resumed(&[]);
+    assert_eq!((error.code, error.help.as_deref()), ("E013", Some("start anew with --force")));
+    assert!(error.message.contains("the checkpoint does not read: it is cut short"), "{error}");
 }
 
 #[test]

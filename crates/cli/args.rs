@@ -237,6 +237,16 @@ impl TrainArgs {
         longhand search data.csv --vary learning-rate=0.001..0.01 --vary batch=16,32,64\n  \
         longhand search data.csv -o runs/search --trials 54 --resume    as many again\n  \
         longhand train data.csv --config runs/search/best.toml")]
+#[command(
+    mut_arg("output", |a| a
+        .value_name("FOLDER")
+        .help("Folder of the search [default: runs/NAME-OF-DATA-search]")),
+    mut_arg("dev", |a| a.help("Sentences that trials are judged on, in a file of their own")),
+    mut_arg("test", |a| a.hide(true)), // refused, with the reason
+    mut_arg("epochs", |a| a.help("Passes over the training part, of a whole training")),
+    mut_arg("resume", |a| a.help("Go on with an interrupted search, or give a search more trials")),
+    mut_arg("force", |a| a.help("Write over a search that is there")),
+)]
 pub struct SearchArgs {
     #[command(flatten)]
     pub train: TrainArgs,
@@ -300,7 +310,8 @@ pub struct TagArgs {
     /// What `start` and `end` of `jsonl` count.
     #[arg(long, value_enum, default_value_t = OffsetsArg::Chars)]
     pub offsets: OffsetsArg,
-    /// Leave out entities that are less likely than this (0 to 1).
+    /// Leave out entities that are less likely than this (0 to 1). A model with `decode = "likely"` gives none below the
+    /// threshold that it was trained with, which `info` shows.
     #[arg(long, value_name = "P", default_value_t = 0.0, allow_negative_numbers = true)]
     pub min_score: f64,
     /// Show how likely each entity is in `text` too; `jsonl` and `html` always do.
@@ -326,7 +337,8 @@ pub enum InputKind {
     Lines,
     /// Each line is a JSON object with a `text`; its other fields go into `jsonl` as they are.
     Jsonl,
-    /// Tokens already: the first column of each line, blank lines between sentences.
+    /// Tokens already: the first column of each line, blank lines between sentences. A model that reads parts of
+    /// speech takes them from the second.
     Conll,
 }
 

@@ -7,7 +7,7 @@ use train::Model;
 use train::explain::{Explanation, explain};
 
 use crate::args::{ExplainArgs, ExplainKind};
-use crate::{Screen, Stop, input, say};
+use crate::{Screen, Stop, input, say, warn};
 
 /// More tokens than this make a page that is slow to open.
 const MOST: usize = 120;
@@ -47,6 +47,9 @@ pub fn run(args: &ExplainArgs, screen: Screen) -> std::result::Result<(), Stop> 
         return Err(error.help("-o page.html, or --out json").into());
     }
     let explanation = explanation(&model, &text)?;
+    if model.code.pos.is_some() {
+        warn(&[train::doubts::without_pos()], screen);
+    }
     let result = match args.out {
         ExplainKind::Html => page(&explanation),
         ExplainKind::Json => serde_json::to_string(&explanation).expect("plain values") + "\n",

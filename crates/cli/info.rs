@@ -39,6 +39,14 @@ pub fn run(args: &InfoArgs, screen: Screen) -> Result<(), Stop> {
             v.file, v.sha256
         )?;
     }
+    if let Some(pos) = &model.code.pos {
+        let parts = report::human::counted(pos.len(), "part of speech", "parts of speech");
+        writeln!(out, "reads    words and {parts}")?;
+    }
+    match model.gives_from() {
+        Some(p) => writeln!(out, "gives    entities that are likelier than {p}")?,
+        None => writeln!(out, "gives    the entities of the best tags, however likely")?,
+    }
     for file in &p.data {
         writeln!(out, "data     {} sha256 {}", file.name, file.sha256)?;
     }
@@ -46,7 +54,11 @@ pub fn run(args: &InfoArgs, screen: Screen) -> Result<(), Stop> {
     writeln!(out, "split    {}: {train} train, {dev} dev, {test} test sentences", p.split)?;
     let c = &model.config;
     let f1 = p.dev_f1.map_or(String::new(), |f1| format!(", dev F1 {:.2}", 100.0 * f1));
-    writeln!(out, "trained  {} epoch {} of {}, seed {}{f1}", c.preset, p.epoch, c.epochs, c.seed)?;
+    let (preset, last) = (&c.preset, c.seed + c.members as u64 - 1);
+    match c.members {
+        1 => writeln!(out, "trained  {preset} epoch {} of {}, seed {last}{f1}", p.epoch, c.epochs)?,
+        n => writeln!(out, "trained  {preset}, {n} networks, seeds {} to {last}{f1}", c.seed)?,
+    }
     writeln!(out, "version  {}", p.version)?;
     writeln!(out, "weights  sha256 {}", model.weights_sha256())?;
     Ok(())
@@ -116,6 +128,8 @@ fn as_json(model: &Model) -> serde_json::Value {
             "file": v.file, "words": v.len(), "dim": v.dim, "sha256": v.sha256,
             "tuned": model.tagger.spec.vectors.is_some_and(|v| v.tuned),
         })),
+        "parts_of_speech": model.code.pos,
+        "threshold": model.gives_from(),
         "config": model.config,
         "provenance": model.provenance,
         "weights_sha256": model.weights_sha256(),

@@ -42,6 +42,8 @@ pub struct Watch {
     start: Instant,
     done: u32,
     history: Vec<EpochRecord>,
+    /// Networks to be trained after this one.
+    networks_left: u32,
 }
 
 impl Watch {
@@ -55,7 +57,16 @@ impl Watch {
         let bar = ProgressBar::with_draw_target(Some(0), target(screen.quiet));
         bar.set_style(style("{prefix} {bar:24} {percent:>3}%  {msg}"));
         let (config, history) = (config.clone(), history.to_vec());
-        Self { config, bar, screen, all_o, start: Instant::now(), done: 0, history }
+        Self {
+            config,
+            bar,
+            screen,
+            all_o,
+            start: Instant::now(),
+            done: 0,
+            history,
+            networks_left: 0,
+        }
     }
 
     fn line(&self, r: &EpochRecord) -> String {
@@ -73,6 +84,7 @@ impl Watch {
         let left = epochs.saturating_sub(r.epoch);
         let best = self.history.iter().rev().find(|r| r.best && r.dev.is_some());
         if left > 0 {
+            let left = left + self.networks_left * epochs;
             let time = self.start.elapsed() / self.done.max(1) * left;
             let time = match time.as_secs() {
                 0 => "<1s".to_owned(),
@@ -100,6 +112,7 @@ impl Observer for Watch {
 
     fn member(&mut self, k: usize, of: usize) {
         (self.start, self.done, self.history) = (Instant::now(), 0, Vec::new());
+        self.networks_left = (of - k) as u32;
         if !self.screen.quiet {
             self.bar.suspend(|| say(&format!("network {k} of {of}")));
         }
@@ -139,7 +152,7 @@ fn style(template: &str) -> ProgressStyle {
 const SPINNER: &str = "{spinner} {msg}";
 const BYTES: &str = "tagging {bar:24} {percent:>3}%  {bytes} of {total_bytes}  ETA {eta}";
 const BYTES_SO_FAR: &str = "{spinner} tagging  {bytes}  {bytes_per_sec}";
-const STEPS: &str = "{prefix} {bar:24} {percent:>3}%  {pos} of {len} {msg}  ETA {eta}";
+const STEPS: &str = "{prefix} {bar:16} {percent:>3}%  {pos} of {len} {msg}  ETA {eta}";
 
 /// A bar for work that takes longer than a moment and has no steps to count.
 pub fn spinner(message: &str, quiet: bool) -> ProgressBar {

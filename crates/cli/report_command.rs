@@ -175,10 +175,15 @@ fn shown(record: &Record, part: Option<PartArg>) -> Result<Run> {
         epochs: history.iter().map(epoch).collect(),
         best_epoch: summary.train.best_epoch as usize,
         findings: serde_json::from_value::<Vec<Finding>>(findings).unwrap_or_default(),
-        speed: speed(summary),
+        speed: speed(summary, members(&record.config)),
         settings: settings(&record.config, &summary.preset),
         provenance: provenance(summary),
     })
+}
+
+/// How many networks tag together; one before the key was there.
+fn members(config: &toml::Table) -> i64 {
+    config.get("members").and_then(toml::Value::as_integer).unwrap_or(1)
 }
 
 fn epoch(record: &train::EpochRecord) -> EpochRow {
@@ -210,13 +215,17 @@ fn pairs<const N: usize>(pairs: [(&str, String); N]) -> Vec<(String, String)> {
     pairs.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
-fn speed(summary: &train::Summary) -> Vec<(String, String)> {
+fn speed(summary: &train::Summary, members: i64) -> Vec<(String, String)> {
     let speed = &summary.train;
+    let epochs = match members {
+        1 => format!("{}, kept {}", speed.epochs, speed.best_epoch),
+        n => format!("{} in all, of {n} networks", speed.epochs),
+    };
     let time = Duration::try_from_secs_f64(speed.seconds).unwrap_or_default();
     pairs([
         ("Time of training", duration(time)),
         ("Speed", format!("{} tokens a second", short(speed.tokens_per_second))),
-        ("Epochs", format!("{}, kept {}", speed.epochs, speed.best_epoch)),
+        ("Epochs", epochs),
         ("Threads", speed.threads.to_string()),
         (
             "Weights",
@@ -239,6 +248,12 @@ fn provenance(summary: &train::Summary) -> Vec<(String, String)> {
         ("Preset", summary.preset.clone()),
         ("Seed", summary.seed.to_string()),
     ]);
+    if let Some(threshold) = summary.model.threshold {
+        all.push((
+            "Entities given".into(),
+            format!("those likelier than {threshold}, found on dev"),
+        ));
+    }
     for file in &summary.data {
         all.push(("Data".into(), format!("{}, SHA-256 {}", file.name, file.sha256)));
     }

@@ -1,22 +1,25 @@
 //! `longhand search`: many short trainings to find a better configuration, judged on dev alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use data::{Corpus, Error, Result, Scheme, Split};
 use indicatif::ProgressBar;
 use report::human;
 use serde_json::json;
 use train::config::Keep;
+use train::device::Choice;
 use train::files::{make_folder, write_atomically};
-use train::search::{Job, Method, Plan, Row, Space, Table, USUAL};
+use train::search::{self, Job, Method, Plan, Row, Space, Table, USUAL, mean_and_sd};
 use train::trainer::Progress;
 use train::{Dataset, EpochRecord, Observer, Outcome, Trainer};
 
 use crate::args::{SearchArgs, SearchMethod};
-use crate::{Screen, Stop, input, progress, say, train_command, warn};
+use crate::{Screen, Stop, input, output, progress, say, train_command, warn};
+
+/// Column at which the values of a trial begin in it.
+const VALUES: usize = 43;
 
 /// Rows of the table that is printed at the end.
 const SHOWN: usize = 10;
@@ -27,15 +30,21 @@ const FILES: [&str; 3] = ["trials.csv", "search.toml", "best.toml"];
 /// Searches, and says what was found.
 pub fn run(args: &SearchArgs, screen: Screen) -> std::result::Result<(), Stop> {
     let plan = plan(args)?;
-    let folder = output(args);
+    let folder = folder_of(args);
     train_command::keep_inputs(&args.train, &plan.start, &folder)?;
-    let mut table = claim(&folder, &plan, args)?;
+    check_claim(&folder, args)?;
     input::set_threads(plan.start.threads, screen)?;
-    let data = Data::read(args, &plan, screen)?;
+    let data = Data::read(args, screen)?;
+    let described = description(&plan, &data);
+    let mut table = claim(&folder, &described, args)?;
+    data.check(&plan)?;
     make_folder(&folder)?;
-    write_atomically(&folder.join("search.toml"), description(&plan).as_bytes())?;
+    write_atomically(&folder.join("search.toml"), described.as_bytes())?;
+    if !screen.quiet {
+        say(&data.header(&plan));
+    }
     progress::catch_interrupts();
-    let bar = progress::steps("search", plan.count(), "trainings", screen.quiet);
+    let bar = progress::steps("search", plan.count(), "done", screen.quiet);
     bar.set_position(table.rows().len() as u64);
     loop {
         let jobs = plan.next(&table);
@@ -43,7 +52,7 @@ pub fn run(args: &SearchArgs, screen: Screen) -> std::result::Result<(), Stop> {
             break;
         }
         for job in jobs {
-            let Some(row) = data.train(&plan, &job, &bar)? else {
+            let Some(row) = data.train(&plan, &job, &bar, screen)? else {
                 bar.finish_and_clear();
                 let folder = folder.display();
                 say(&format!(
@@ -52,7 +61,10 @@ pub fn run(args: &SearchArgs, screen: Screen) -> std::result::Result<(), Stop> {
                 return Err(Stop::Interrupted);
             };
             if !screen.quiet {
-                bar.suspend(|| say(&line(&plan, &row)));
+                let line = line(&plan, &row);
+                let line =
+                    output::width_of_stderr().map_or(line.clone(), |w| output::fitted(&line, w));
+                bar.suspend(|| say(&line));
             }
             table.push(row);
             table.save(&plan, &folder.join("trials.csv"))?;
@@ -61,11 +73,12 @@ pub fn run(args: &SearchArgs, screen: Screen) -> std::result::Result<(), Stop> {
     }
     bar.finish_and_clear();
     let best = plan.best(&table).expect("at least one trial");
-    let mut config = plan.start.with(&plan.values(best))?;
+    let found = plan.winner(&table).expect("at least one trial");
+    let mut config = plan.start.with(&plan.values(found))?;
     config.threads = 0;
     write_atomically(&folder.join("best.toml"), config.to_short_toml().as_bytes())?;
     let text = match args.json {
-        true => json(&plan, &table, best),
+        true => json(&plan, &table, best, found),
         false => summary(&plan, &table, best, &folder),
     };
     write!(io::stdout().lock(), "{text}")?;
@@ -103,7 +116,7 @@ fn plan(args: &SearchArgs) -> Result<Plan> {
     Ok(Plan { start, space, method, trials: args.trials, confirm: args.confirm })
 }
 
-fn output(args: &SearchArgs) -> PathBuf {
+fn folder_of(args: &SearchArgs) -> PathBuf {
     args.train.output.clone().unwrap_or_else(|| {
         let mut name = train_command::output(&args.train).into_os_string();
         name.push("-search");
@@ -111,8 +124,8 @@ fn output(args: &SearchArgs) -> PathBuf {
     })
 }
 
-/// All that a search's trials depend on besides the data.
-fn description(plan: &Plan) -> String {
+/// All that a search's trials depend on, the data in its first line.
+fn description(plan: &Plan, data: &Data) -> String {
     let method = match plan.method {
         Method::Random => "random",
         Method::Halving => "halving",
@@ -120,43 +133,50 @@ fn description(plan: &Plan) -> String {
     let space: Vec<String> =
         plan.space.texts().iter().map(|text| format!("# vary {text}\n")).collect();
     format!(
-        "# method {method}\n{}{}",
+        "{}# method {method}\n{}{}",
+        data.description(),
         space.concat(),
         train::Config { threads: 0, ..plan.start.clone() }.to_toml()
     )
 }
 
-/// The table to go on with.
-fn claim(folder: &Path, plan: &Plan, args: &SearchArgs) -> Result<Table> {
-    let [trials, search, best] = FILES.map(|name| folder.join(name));
+/// Whether the folder is one for this search, as far as its files' names tell.
+fn check_claim(folder: &Path, args: &SearchArgs) -> Result<()> {
+    let [trials, search, _] = FILES.map(|name| folder.join(name).exists());
     let shown = folder.display();
-    match (args.train.resume, trials.exists()) {
-        (true, true) => {
-            let was = input::read_text(&search)?;
-            if was != description(plan) {
-                let error = Error::new(
-                    "E043",
-                    format!("the search in {shown} has other settings than this one"),
-                );
-                return Err(error.help("--trials and --confirm may grow; all else must be as it was (search.toml there)"));
-            }
-            Table::load(&trials)
-        }
-        (true, false) if search.exists() => Ok(Table::default()), // stopped within its first training
-        (true, false) => {
+    match (args.train.resume, args.train.force) {
+        (true, _) if !trials && !search => {
             Err(Error::new("E043", format!("{shown} holds no search: there is nothing to resume")))
         }
-        (false, _) if args.train.force => {
-            for file in [trials, search, best] {
-                let _ = std::fs::remove_file(file); // what is not there is fine
-            }
-            Ok(Table::default())
-        }
-        (false, true) => {
+        (false, false) if trials => {
             let error = Error::new("E012", format!("{shown} holds a search"));
             Err(error.help("`--resume` to go on with it or to add trials, another folder with `-o`, or `--force` to write over it"))
         }
-        (false, false) => Ok(Table::default()),
+        _ => Ok(()),
+    }
+}
+
+/// The table to go on with.
+fn claim(folder: &Path, described: &str, args: &SearchArgs) -> Result<Table> {
+    let [trials, search, _] = FILES.map(|name| folder.join(name));
+    if !args.train.resume {
+        for file in FILES {
+            let _ = std::fs::remove_file(folder.join(file)); // what is not there is fine
+        }
+        return Ok(Table::default());
+    }
+    let was = input::read_text(&search)?;
+    if was != described {
+        let same_data = was.lines().next() == described.lines().next();
+        let what = if same_data { "settings" } else { "data" };
+        let message = format!("the search in {} has other {what} than this one", folder.display());
+        return Err(Error::new("E043", message).help(
+            "--trials and --confirm may grow; all else must be as it was (search.toml there)",
+        ));
+    }
+    match trials.exists() {
+        true => Table::load(&trials),
+        false => Ok(Table::default()), // stopped within its first training
     }
 }
 
@@ -166,11 +186,13 @@ struct Data {
     split: Split,
     scheme: Scheme,
     allow_new_labels: bool,
+    device: Choice,
 }
 
 impl Data {
-    fn read(args: &SearchArgs, plan: &Plan, screen: Screen) -> Result<Self> {
-        let (corpus, mut split, _, warnings) = train_command::read(&args.train, &plan.start)?;
+    fn read(args: &SearchArgs, screen: Screen) -> Result<Self> {
+        let start = train_command::configure(&args.train)?;
+        let (corpus, mut split, _, warnings) = train_command::read(&args.train, &start)?;
         warn(&warnings, screen);
         let scheme = train_command::scheme(&args.train, &corpus)?;
         split.test.clear(); // not even its tags are looked at
@@ -179,29 +201,70 @@ impl Data {
                 Error::new("E041", "a search needs a dev part: it is what trials are judged on");
             return Err(error.help("give one with --dev or --split"));
         }
-        if !screen.quiet {
-            let [train, dev] = [&split.train, &split.dev].map(|part| human::count(part.len()));
-            let varied: Vec<&str> = plan.space.keys().collect();
-            say(&format!(
-                "{train} train, {dev} dev sentences; {} trainings; varied: {}",
-                human::count(plan.count()),
-                varied.join(", ")
-            ));
+        let (allow_new_labels, device) = (args.train.allow_new_labels, args.train.device.parse()?);
+        Ok(Self { corpus, split, scheme, allow_new_labels, device })
+    }
+
+    /// Which sentences these are, by what they hold: files may be moved.
+    fn description(&self) -> String {
+        let sha256 = search::data_sha256(&self.corpus, &self.split, self.scheme);
+        format!("# data sha256 {sha256}\n")
+    }
+
+    /// Whether every trial can be trained, before the first one is: a mistake must not come to light after an hour.
+    ///
+    /// # Errors
+    /// What is wrong with the first that cannot.
+    fn check(&self, plan: &Plan) -> Result<()> {
+        let mut read = HashSet::new();
+        for trial in 0..plan.trials {
+            let named = |mut error: Error| {
+                if trial > 0 {
+                    error.message =
+                        format!("trial {trial}, {}: {}", values(plan, trial), error.message);
+                }
+                error
+            };
+            let config = plan.start.with(&plan.values(trial)).map_err(named)?;
+            if read.insert((config.pos, config.vectors.clone())) {
+                let (split, scheme) = (self.split.clone(), self.scheme);
+                Dataset::new(&self.corpus, split, &config, scheme, self.allow_new_labels)
+                    .map_err(named)?;
+            }
         }
-        Ok(Self { corpus, split, scheme, allow_new_labels: args.train.allow_new_labels })
+        Ok(())
+    }
+
+    /// What is about to happen.
+    fn header(&self, plan: &Plan) -> String {
+        let [train, dev] = [&self.split.train, &self.split.dev].map(|p| human::count(p.len()));
+        let varied: Vec<&str> = plan.space.keys().collect();
+        let text = format!(
+            "{train} train, {dev} dev sentences; at most {} trainings; varied: {}",
+            human::count(plan.count()),
+            varied.join(", ")
+        );
+        output::width_of_stderr().map_or(text.clone(), |width| output::fitted(&text, width))
     }
 
     /// Trains what `job` says. None if Ctrl-C was pressed.
-    fn train(&self, plan: &Plan, job: &Job, bar: &ProgressBar) -> Result<Option<Row>> {
+    fn train(
+        &self,
+        plan: &Plan,
+        job: &Job,
+        bar: &ProgressBar,
+        screen: Screen,
+    ) -> Result<Option<Row>> {
         let config = plan.config(job)?;
         let split = self.split.clone();
         let (dataset, _) =
             Dataset::new(&self.corpus, split, &config, self.scheme, self.allow_new_labels)?;
         let keep = config.keep;
         let mut trainer = Trainer::new(config, dataset)?;
+        let silent = Screen { quiet: bar.position() > 0 || screen.quiet, ..screen };
+        train_command::choose_device(&mut trainer, self.device, silent)?;
         let weights = nn::Params::count(trainer.tagger());
-        let mut watch =
-            Watch { bar, trial: job.trial, epochs: trainer.config().epochs, start: Instant::now() };
+        let mut watch = Watch { bar, trial: job.trial, epochs: trainer.config().epochs };
         let mut diverged = false;
         while !trainer.is_done() {
             match trainer.epoch(&mut watch) {
@@ -234,18 +297,13 @@ struct Watch<'a> {
     bar: &'a ProgressBar,
     trial: usize,
     epochs: u32,
-    start: Instant,
 }
 
 impl Observer for Watch<'_> {
     fn batch(&mut self, p: &Progress) -> bool {
         if !self.bar.is_hidden() {
-            let seconds = self.start.elapsed().as_secs();
             let Self { trial, epochs, .. } = self;
-            self.bar.set_message(format!(
-                "trainings; trial {trial}, epoch {}/{epochs}, {seconds} s",
-                p.epoch
-            ));
+            self.bar.set_message(format!("done; trial {trial}, epoch {}/{epochs}", p.epoch));
         }
         progress::interrupted()
     }
@@ -300,21 +358,18 @@ fn summary(plan: &Plan, table: &Table, best: usize, folder: &Path) -> String {
         let epochs = row.job.epochs.unwrap_or(all);
         let (trial, seconds, weights) = (row.job.trial, row.seconds, human::count(row.weights));
         let of = values(plan, trial);
-        text += &format!(
-            "{trial:>5}  {epochs:>6}  {:>6}  {seconds:>7.1} {weights:>10}  {of}\n",
-            f1(row)
-        );
+        let row =
+            format!("{trial:>5}  {epochs:>6}  {:>6}  {seconds:>7.1} {weights:>10}  {of}", f1(row));
+        text += &output::wrapped(&row, &" ".repeat(VALUES));
     }
     text += "\nwith seeds that no trial had:\n";
     let start = table.confirmed(0);
     let mut show = |name: &str, scores: &[f64]| {
         let (mean, sd) = mean_and_sd(scores);
-        text += &format!(
-            "{name:<12} dev F1 {:.2} ± {:.2} ({} seeds)\n",
-            100.0 * mean,
-            100.0 * sd,
-            scores.len()
-        );
+        let n = human::counted(scores.len(), "seed", "seeds");
+        let spread =
+            if scores.len() > 1 { format!(" ± {:.2}", 100.0 * sd) } else { String::new() };
+        text += &format!("{name:<12} dev F1 {:.2}{spread} ({n})\n", 100.0 * mean);
     };
     show("the start", &start);
     if best == 0 {
@@ -324,23 +379,20 @@ fn summary(plan: &Plan, table: &Table, best: usize, folder: &Path) -> String {
     show(&format!("trial {best}"), &found);
     let ((a, sd_a), (b, sd_b)) = (mean_and_sd(&start), mean_and_sd(&found));
     let error = ((sd_a.powi(2) + sd_b.powi(2)) / start.len() as f64).sqrt();
-    text += match b - a {
-        gain if gain <= 0.0 => "trial's lead was luck: the start is no worse\n",
-        gain if gain < 2.0 * error => "the lead is within what seeds alone make\n",
+    if b <= a {
+        text += &format!("the lead of trial {best} was luck: the start is no worse, and stays\n");
+        return text;
+    }
+    text += match start.len() {
+        1 => "one seed each says little: `--confirm 3 --resume` adds two\n",
+        _ if b - a < 2.0 * error => "the lead is within what seeds alone make\n",
         _ => "",
     };
     let found = folder.join("best.toml");
     text + &format!("longhand train … --config {}\n", found.display())
 }
 
-fn mean_and_sd(scores: &[f64]) -> (f64, f64) {
-    let n = scores.len() as f64;
-    let mean = scores.iter().sum::<f64>() / n;
-    let squares: f64 = scores.iter().map(|f1| (f1 - mean).powi(2)).sum();
-    (mean, if n > 1.0 { (squares / (n - 1.0)).sqrt() } else { 0.0 })
-}
-
-fn json(plan: &Plan, table: &Table, best: usize) -> String {
+fn json(plan: &Plan, table: &Table, best: usize, found: usize) -> String {
     let values = |trial| plan.values(trial).into_iter().collect::<HashMap<String, String>>();
     let rows: Vec<_> = table
         .rows()
@@ -357,7 +409,7 @@ fn json(plan: &Plan, table: &Table, best: usize) -> String {
         .collect();
     let confirmed = |trial| table.confirmed(trial);
     let result = json!({
-        "best": best, "values": values(best), "trials": rows,
+        "best": best, "values": values(best), "found": found, "trials": rows,
         "confirmed": { "start": confirmed(0), "best": confirmed(best) },
     });
     serde_json::to_string_pretty(&result).expect("plain values") + "\n"

@@ -55,12 +55,13 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     progress::catch_interrupts();
     let all_o = floors.map(|floors| floors.all_o.token_accuracy);
     let mut watch = Watch::new(trainer.config(), trainer.history(), all_o, screen);
-    if folder.train(&mut trainer, &provenance, if_there, &mut watch)? == Ending::Interrupted {
+    let ending = folder.train(&mut trainer, &provenance, if_there, &mut watch)?;
+    drop(watch); // and its bar
+    if ending == Ending::Interrupted {
         let command = format!("longhand train … -o {} --resume", output(args).display());
         say(&format!("interrupted; saved. Go on with: {command}"));
         return Err(Stop::Interrupted);
     }
-    drop(watch);
     finish(&folder, trainer, corpus, check, screen)
 }
 
@@ -89,7 +90,11 @@ fn nothing_to_score(split: &Split) -> Option<Warning> {
 }
 
 /// Who trains, as `--device` has it.
-fn choose_device(trainer: &mut Trainer, choice: Choice, screen: Screen) -> data::Result<()> {
+pub(crate) fn choose_device(
+    trainer: &mut Trainer,
+    choice: Choice,
+    screen: Screen,
+) -> data::Result<()> {
     let (device, why_not) = train::device::open(choice, trainer)?;
     if let (Some(why), false) = (why_not, screen.quiet) {
         say(&format!("training on the CPU: {why}"));
@@ -232,8 +237,9 @@ fn header(
         ),
         format!("{} train, {} dev, {} test sentences", n(train), n(dev), n(test)),
         format!(
-            "{}: {}, {} weights, seed {}, {}",
+            "{}: {}{}, {} weights, seed {}, {}",
             c.preset,
+            if c.members > 1 { format!("{} networks of ", c.members) } else { String::new() },
             layers.join(" → "),
             n(nn::Params::count(trainer.tagger())),
             c.seed,

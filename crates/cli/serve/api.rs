@@ -175,7 +175,13 @@ async fn answer(
 ) -> Result<String, Failure> {
     let bad = |what: String| Failure(StatusCode::BAD_REQUEST, what);
     let body: Result<Bytes, BytesRejection> = Bytes::from_request(request, &()).await;
-    let body = body.map_err(|e| Failure(e.status(), e.body_text()))?;
+    let body = body.map_err(|e| match e.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            let what = "the body is too long: send fewer texts at a time, or start with a larger --max-body";
+            Failure(e.status(), what.into())
+        }
+        status => Failure(status, e.body_text()),
+    })?;
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let request: Request = match kind {
         Some(kind) if kind.starts_with("text/plain") => {

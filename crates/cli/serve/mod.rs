@@ -39,6 +39,9 @@ pub fn run(args: &ServeArgs, screen: Screen) -> Result<(), Stop> {
     input::set_threads(args.threads, screen)?;
     let choice = args.device.parse()?;
     let ready = Arc::new(device::ready(input::model(&args.model)?, choice, screen)?);
+    if ready.model().code.pos.is_some() {
+        warn(&[train::doubts::without_pos()], screen);
+    }
     let metrics = Arc::new(Metrics::default());
     let service = Arc::new(Service {
         health: health(args, &ready),

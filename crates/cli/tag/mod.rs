@@ -63,6 +63,9 @@ fn check(args: &TagArgs) -> Result<()> {
     if in_chars && args.offsets != OffsetsArg::Chars {
         return no("spaCy and BRAT count characters", "leave --offsets out");
     }
+    if args.output.as_deref() == Some(Path::new("-")) {
+        return no("results go to standard output without -o", "leave `-o -` out");
+    }
     if args.out == OutputKind::Brat && args.output.is_none() {
         return no("brat is two files, which are no stream", "name one of them: -o OUT.ann");
     }
@@ -270,13 +273,18 @@ fn text(input: &Input<'_>, screen: Screen) -> Result<(String, String)> {
 }
 
 fn read_file(path: &Path, screen: Screen) -> Result<(String, String)> {
-    let (text, _, warnings) = data::read_text(path, data::Encoding::Auto).map_err(|e| {
+    let (text, _, mut warnings) = data::read_text(path, data::Encoding::Auto).map_err(|e| {
         let typed = path.to_string_lossy();
         if e.code == "E021" && typed.contains(' ') {
             return e.help("to tag these words themselves: --text \"…\"");
         }
         e
     })?;
+    for warning in warnings.iter_mut().filter(|warning| warning.code == "W001") {
+        // The usual help names an option that `tag` does not have.
+        let help = "`iconv -f windows-1252 -t utf-8` makes a file that needs no guess";
+        warning.help = Some(help.into());
+    }
     warn(&warnings, screen);
     Ok((path.to_string_lossy().into_owned(), text))
 }

@@ -49,7 +49,7 @@ pub const CODES: &[(&str, &str)] = &[
         "E005",
         "A tag stands where its scheme does not allow it, such as I-org after O in IOB2. The message \
          names the first and counts all. Either the file is in another scheme (--scheme), or its \
-         annotation is faulty: longhand convert --repair rewrites such tags and lists each.",
+         annotation is faulty: longhand convert FILE OUT --repair rewrites such tags and lists each.",
     ),
     (
         "E006",

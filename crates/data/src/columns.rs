@@ -112,16 +112,41 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// The option that names these columns; `name` is what a column is called in it.
-    pub fn option(&self, name: impl Fn(usize) -> String) -> String {
+    /// What is read, and where.
+    fn roles(&self) -> impl Iterator<Item = (&'static str, usize)> {
         let roles = [
             ("token", Some(self.token)),
             ("tag", self.tag),
             ("pos", self.pos),
             ("sentence", self.sentence),
         ];
-        let pairs = roles.iter().filter_map(|(role, place)| Some((role, (*place)?)));
-        pairs.map(|(role, place)| format!("{role}={}", name(place))).collect::<Vec<_>>().join(",")
+        roles.into_iter().filter_map(|(role, place)| Some((role, place?)))
+    }
+
+    /// These columns, each of which is read as one thing: with the tags for parts of speech a model would be given what
+    /// it is to find.
+    ///
+    /// # Errors
+    /// E030 for a column of two roles.
+    pub fn checked(self) -> Result<Self> {
+        let mut seen: Vec<(&str, usize)> = Vec::new();
+        for (role, place) in self.roles() {
+            if let Some((other, _)) = seen.iter().find(|(_, known)| *known == place) {
+                let message = format!("column {} is read as {other} and as {role}", place + 1);
+                let help = format!("`--columns {role}=…` names another; `{role}=none` reads none");
+                return Err(Error::new("E030", message).help(help));
+            }
+            seen.push((role, place));
+        }
+        Ok(self)
+    }
+
+    /// The option that names these columns; `name` is what a column is called in it.
+    pub fn option(&self, name: impl Fn(usize) -> String) -> String {
+        self.roles()
+            .map(|(role, place)| format!("{role}={}", name(place)))
+            .collect::<Vec<_>>()
+            .join(",")
     }
 }
 
@@ -160,10 +185,26 @@ impl<'a> Sample<'a> {
         values.peek().is_some() && values.all(|value| split_tag(value).is_some())
     }
 
+    /// Whether tags of entities are so many more than what is no tag that those are slips of their rows, not
+    /// another kind of column. `O` says nothing: it stands beside plain types too.
+    pub fn nearly_holds_tags(&self, column: usize) -> bool {
+        let (mut entities, mut wrong) = (0, 0);
+        for value in self.columns[column].iter().map(|v| v.trim_ascii()).filter(|v| !v.is_empty()) {
+            match split_tag(value) {
+                None => wrong += 1,
+                Some((letter, _)) => entities += usize::from(letter != 'O'),
+            }
+        }
+        entities > 0 && entities >= 4 * wrong
+    }
+
     /// The last column that holds nothing but tags: where there are several (a chunk column, guesses
-    /// of another system), the entities stand last by custom.
+    /// of another system), the entities stand last by custom. Without one, the last that nearly does.
     pub fn tag_column(&self) -> Option<usize> {
-        (0..self.columns.len()).rev().find(|&column| self.holds_tags(column))
+        let last = |fits: fn(&Self, usize) -> bool| {
+            (0..self.columns.len()).rev().find(|&column| fits(self, column))
+        };
+        last(Self::holds_tags).or_else(|| last(Self::nearly_holds_tags))
     }
 
     /// Whether the column counts the tokens of each sentence, as in files of Universal Dependencies.
@@ -220,11 +261,11 @@ pub(crate) fn no_tags(sample: &Sample<'_>, column: usize, headers: Option<&[Stri
     match sample.tag_column() {
         Some(other) if other != column => error
             .help(format!("tags seem to be in {}: `--columns tag={}`", name(other), other + 1)),
-        _ if values.iter().any(|value| is_small(value)) => {
-            error.help("tags begin with a capital letter: write b-per as B-per, o as O")
-        }
         _ if values.iter().all(|value| value.bytes().all(|b| b.is_ascii_digit())) => {
             error.help("these are numbers of tags: write the tags themselves, such as B-per for 1")
+        }
+        _ if values.iter().any(|value| meant(value).is_some()) => {
+            error.help("tags begin with a capital letter and a hyphen: write b-per as B-per, o as O")
         }
         _ if plain_types => error.help(
             "a tag is O, or a letter, a hyphen and a type: write PER as B-PER on the first token of \
@@ -234,11 +275,20 @@ pub(crate) fn no_tags(sample: &Sample<'_>, column: usize, headers: Option<&[Stri
     }
 }
 
-/// Whether a value would be the tag of an entity if its first letter were a capital.
-fn is_small(value: &str) -> bool {
-    let (first, rest) = value.split_at(value.chars().next().map_or(0, char::len_utf8));
-    first.chars().all(char::is_lowercase)
-        && split_tag(&(first.to_uppercase() + rest)).is_some_and(|(_, label)| !label.is_empty())
+/// What a value that is no tag was meant to be: `B-per` for `b-per`, `B_per` or `B per`, `O` for `o` and `0`. None if
+/// nothing comes near.
+pub(crate) fn meant(value: &str) -> Option<String> {
+    if split_tag(value).is_some() {
+        return None;
+    }
+    if matches!(value, "o" | "0") {
+        return Some("O".into());
+    }
+    let mut rest = value.chars();
+    let letter = rest.next()?.to_ascii_uppercase();
+    let label = rest.as_str().strip_prefix(['-', '_', ':', '/', ' ', '–'])?;
+    let tag = format!("{letter}-{label}");
+    split_tag(&tag).is_some().then_some(tag)
 }
 
 #[cfg(test)]
@@ -259,6 +309,16 @@ mod tests {
         let columns = Columns::parse(r#"tag="4",token="a, b""#).unwrap();
         assert_eq!(columns.tag, Column::Name("4".into()));
         assert_eq!(columns.token, Column::Name("a, b".into()));
+    }
+
+    #[test]
+    fn a_slip_in_a_tag_is_known_for_what_was_meant() {
+        for (value, tag) in [("b-per", "B-per"), ("B_per", "B-per"), ("i:X", "I-X"), ("0", "O")] {
+            assert_eq!(meant(value).as_deref(), Some(tag), "{value}");
+        }
+        for value in ["B-per", "O", "NNP", "per", "x-ray", "", "B-", "o-per"] {
+            assert_eq!(meant(value), None, "{value}");
+        }
     }
 
     #[test]

@@ -151,7 +151,7 @@ fn find_layout(
         }
         ref given => number(given)?,
     };
-    Ok(Layout { token, tag, pos, sentence: number(&columns.sentence)?, n_fields })
+    Layout { token, tag, pos, sentence: number(&columns.sentence)?, n_fields }.checked()
 }
 
 /// Whether this column numbers the tokens; the only column beside the tags holds words.
@@ -173,7 +173,9 @@ fn check_tag(
 ) -> Result<()> {
     let n_fields = sample.columns.len();
     let error = match tag {
-        Some(column) if sample.holds_tags(column) => return Ok(()),
+        Some(column) if sample.holds_tags(column) || sample.nearly_holds_tags(column) => {
+            return Ok(());
+        }
         Some(column) => no_tags(sample, column, None),
         None if !options.require_tags => return Ok(()),
         None if n_fields == 1 => Error::new("E002", "no tag column: lines hold one field")

@@ -86,8 +86,11 @@ impl<'a> Table<'a> {
             return Err(self.missing("Tag", columns));
         }
         let pos = self.find(&columns.pos, POS_NAMES, columns)?;
+        // A column that was named for something else is not what its header says.
+        let free = |&pos: &usize| columns.pos != Column::Auto || (pos != token && Some(pos) != tag);
+        let pos = pos.filter(free);
         let sentence = self.find(&columns.sentence, SENTENCE_NAMES, columns)?;
-        Ok(Layout { token, tag, pos, sentence, n_fields: self.headers.len() })
+        Layout { token, tag, pos, sentence, n_fields: self.headers.len() }.checked()
     }
 
     fn find(&self, column: &Column, known: &[&str], all: &Columns) -> Result<Option<usize>> {

@@ -51,7 +51,7 @@ impl TagSet {
                         .at(&sentence.source().path, sentence.line(place.1), None)
                         .help(
                             "name the scheme (`--scheme`) or repair the tags \
-                               (`longhand convert --repair`)",
+                               (`longhand convert FILE OUT --repair`)",
                         ));
                 }
             }

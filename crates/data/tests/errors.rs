@@ -151,9 +151,40 @@ fn a_column_without_tags_is_shown_by_its_values() {
         "error[E009]: no entity tag in column 2; values: IN 50 %, NN 50 %\n  --> x.conll\n  \
          help: tags seem to be in column 3: `--columns tag=3`",
     );
+    // One slip among many tags is told with its line, when the tags are looked at.
+    let slip = read_bytes(
+        "x.conll",
+        format!("{}c b-x\n", "a O\nb B-x\n\n".repeat(9)).into_bytes(),
+        &ReadOptions::default(),
+    );
+    let corpus = slip.unwrap().0;
+    let found = data::scheme::validate(&corpus, data::Scheme::Iob2);
+    check(
+        found.to_error(&corpus, data::Scheme::Iob2).unwrap(),
+        "error[E005]: \"b-x\" is no tag\n  --> x.conll:28\n  \
+         help: write B-x, as `longhand convert FILE OUT --repair` does",
+    );
+    let rare = format!("{}b PER\n", "a O\n".repeat(40));
+    assert_eq!(error("x.conll", rare).code, "E009", "O alone makes no column of tags");
     let plain = error("x.conll", "a O\nb PER\nc O\n");
     assert_eq!(plain.code, "E009");
     assert!(plain.help.unwrap().contains("B-PER"));
+}
+
+#[test]
+fn a_column_is_read_as_one_thing() {
+    let text = "a NN O\nb IN B-x\n";
+    for (option, says) in [
+        ("pos=3", "column 3 is read as tag and as pos"),
+        ("token=1,pos=1", "column 1 is read as token and as pos"),
+        ("token=3", "column 3 is read as token and as tag"),
+        ("sentence=1", "column 1 is read as token and as sentence"),
+    ] {
+        let error = with_columns("x.conll", text, option);
+        assert_eq!((error.code, &*error.message), ("E030", says), "{option}");
+    }
+    let csv = with_columns("x.csv", "Word,POS,Tag\na,NN,O\nb,NN,B-x\n", "pos=Tag");
+    assert_eq!((csv.code, &*csv.message), ("E030", "column 3 is read as tag and as pos"));
 }
 
 #[test]

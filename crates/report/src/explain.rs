@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::html::{escaped, style};
+use crate::html::{escaped, head};
 use crate::palette::colour_of;
 
 /// The page of an explanation, which serialises as `train::explain::Explanation` does: `tags`, and
@@ -22,16 +22,11 @@ pub fn page(title: &str, explanation: &impl Serialize) -> String {
     let classes: Vec<Option<String>> = tags.iter().map(class).collect();
     let data =
         in_script(&format!("{{\"classes\":{},\"explanation\":{explanation}}}", json!(classes)));
-    let (title, style) = (escaped(title), style());
-    let (css, js) = (include_str!("explain.css"), include_str!("explain.js"));
+    let head = head(title, include_str!("explain.css"), "'unsafe-inline'");
+    let (title, js) = (escaped(title), include_str!("explain.js"));
     let body = include_str!("explain.html");
     format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
-         style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n\
-         <title>{title}</title>\n<style>\n{style}{css}</style>\n</head>\n<body>\n\
-         <h1>{title}</h1>\n{body}\
+        "{head}<body>\n<h1>{title}</h1>\n{body}\
          <script type=\"application/json\" id=\"data\">{data}</script>\n\
          <script>\n{js}</script>\n</body>\n</html>\n"
     )

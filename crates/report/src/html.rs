@@ -115,23 +115,29 @@ pub fn label(label: &str) -> String {
 ///
 /// If entities overlap or lie outside the text.
 pub fn page(title: &str, text: &str, entities: &[Entity]) -> String {
-    let (title, style) = (escaped(title), style());
     let (legend, list) = (legend(entities), list(entities));
     let fragment = entities_fragment(text, entities);
     let entities = human::counted(entities.len(), "entity", "entities");
     let characters = human::counted(text.chars().count(), "character", "characters");
-    let page_style = include_str!("page.css");
-    // The policy has browsers refuse what would need the network, should a reader wonder.
+    let (head, title) = (head(title, include_str!("page.css"), "'none'"), escaped(title));
     format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" \
-         content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <title>{title}</title>\n<style>\n{style}{page_style}</style>\n</head>\n<body>\n\
-         <header>\n<h1>{title}</h1>\n\
+        "{head}<body>\n<header>\n<h1>{title}</h1>\n\
          <p>{entities} in {characters}.</p>\n{legend}</header>\n\
          <main id=\"text\" lang=\"\" dir=\"auto\">{fragment}</main>\n\
          {list}</body>\n</html>\n"
+    )
+}
+
+/// All of a page before its body: `css` stands behind the colours of entities, and `scripts` says which scripts run. The
+/// policy has browsers refuse what would need the network, should a reader wonder.
+pub(crate) fn head(title: &str, css: &str, scripts: &str) -> String {
+    let (title, style) = (escaped(title), style());
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
+         style-src 'unsafe-inline'; script-src {scripts}\">\n\
+         <title>{title}</title>\n<style>\n{style}{css}</style>\n</head>\n"
     )
 }
 

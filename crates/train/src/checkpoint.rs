@@ -10,6 +10,26 @@ use serde::{Deserialize, Serialize};
 use crate::model::{FORMAT, Opened, check_format, map_file, named_tensors, write};
 use crate::trainer::{EpochRecord, Position, Trainer};
 
+/// What is said of a file that is no model holds of a checkpoint too: the part behind the colon.
+fn reason(message: &str) -> &str {
+    message.rsplit_once("can open: ").map_or(message, |(_, reason)| reason)
+}
+
+/// The first keys that two configurations have different values of, as ` (epochs was 6 and is 3)`.
+fn differences(was: &str, is: &str) -> String {
+    let [was, is] = [was, is].map(|text| text.parse::<toml::Table>().unwrap_or_default());
+    let shown = |value: Option<&toml::Value>| value.map_or("not there".into(), ToString::to_string);
+    let differ = is.iter().filter(|(key, value)| was.get(*key) != Some(value));
+    let all: Vec<String> = differ
+        .map(|(key, value)| format!("{key} was {} and is {value}", shown(was.get(key))))
+        .collect();
+    match all.len() {
+        0 => String::new(),
+        1..4 => format!(" ({})", all.join(", ")),
+        n => format!(" ({}, and {} more)", all[..3].join(", "), n - 3),
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Meta {
     format: u32,
@@ -63,8 +83,13 @@ impl Trainer {
     /// E043 if data or configuration are not those of the checkpoint, E013 if it is damaged.
     pub fn load_checkpoint(&mut self, path: &Path) -> Result<()> {
         let mapped = map_file(path)?;
-        let file = Opened::new(&mapped, path)?;
-        check_format(file.meta(), path)?;
+        let damaged = |e: Error| Error {
+            message: format!("the checkpoint does not read: {}", reason(&e.message)),
+            help: Some("start anew with --force".into()),
+            ..e
+        };
+        let file = Opened::new(&mapped, path).map_err(damaged)?;
+        check_format(file.meta(), path).map_err(damaged)?;
         let differs = |what: &str| {
             Error::new("E043", format!("the interrupted run had {what}"))
                 .at(path, None, None)
@@ -73,7 +98,8 @@ impl Trainer {
         let meta: Meta =
             serde_json::from_str(file.meta()).map_err(|_| differs("another kind of checkpoint"))?;
         if meta.config != self.identity() {
-            return Err(differs("another configuration"));
+            let keys = differences(&meta.config, &self.identity());
+            return Err(differs(&format!("another configuration{keys}")));
         }
         if meta.vectors != self.vectors_sha256() {
             return Err(differs("other pretrained vectors"));

@@ -97,7 +97,23 @@ impl Write for Pending {
 
 /// E042 for a file that cannot be written.
 pub(crate) fn cannot_write(path: &Path, e: &io::Error) -> Error {
-    Error::new("E042", format!("cannot write {}: {e}", path.display())).at(path, None, None)
+    let error = Error::new("E042", format!("cannot write {}: {}", path.display(), reason(e)))
+        .at(path, None, None);
+    match e.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            error.help("make room, or write elsewhere; what was written before is whole")
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            error.help("write elsewhere with `-o`")
+        }
+        _ => error,
+    }
+}
+
+/// What the system says, without the temporary name that nobody has heard of.
+fn reason(e: &io::Error) -> String {
+    let text = e.to_string();
+    text.split(" at path ").next().unwrap_or(&text).to_owned()
 }
 
 /// What a new file is allowed; temporary files are private otherwise. The user's umask still applies.

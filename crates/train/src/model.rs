@@ -21,7 +21,7 @@ use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::config::Config;
+use crate::config::{Config, Decode};
 use crate::dataset::{Dataset, outside};
 use crate::entities::Entity;
 use crate::files::{Pending, cannot_write};
@@ -122,6 +122,8 @@ pub(crate) struct MetaOf<'a> {
     scheme: &'a str,
     pad_to: Option<usize>,
     threshold: f64,
+    /// Of all weights, so that [`Model::load`] can tell a damaged file.
+    sha256: String,
     provenance: &'a Provenance,
 }
 
@@ -131,11 +133,13 @@ impl<'a> MetaOf<'a> {
         dataset: &'a Dataset,
         threshold: f64,
         provenance: &'a Provenance,
+        weights: &NamedTensors<'_>,
     ) -> MetaOf<'a> {
         let Dataset { code, tags, scheme, .. } = dataset;
         let config = Config { threads: 0, ..config.clone() }.to_toml();
         let (scheme, pad_to) = (scheme.name(), dataset.pad_to());
-        Self { format: FORMAT, config, code, tags, scheme, pad_to, threshold, provenance }
+        let sha256 = sha256(weights);
+        Self { format: FORMAT, config, code, tags, scheme, pad_to, threshold, sha256, provenance }
     }
 }
 
@@ -231,6 +235,11 @@ impl Model {
         }
     }
 
+    /// From which probability on entities are given; None where those of the best tags are, however likely.
+    pub fn gives_from(&self) -> Option<f64> {
+        (self.config.decode == Decode::Likely).then_some(self.threshold)
+    }
+
     /// Tag ids of a sentence as tags in the scheme of the training data.
     pub fn outside(&self, ids: &[u32]) -> Vec<String> {
         outside(&self.tags, self.scheme, ids).into_iter().map(Cow::into_owned).collect()
@@ -256,6 +265,7 @@ impl Model {
             scheme: self.scheme.name(),
             pad_to: self.pad_to,
             threshold: self.threshold,
+            sha256: sha256(&self.tensors()),
             provenance: &self.provenance,
         };
         serde_json::to_string(&meta).expect("plain values")
@@ -272,12 +282,22 @@ impl Model {
     /// Opens a file that [`Model::save`] wrote.
     ///
     /// # Errors
-    /// E021 if it cannot be read, E013 if it is not such a file.
+    /// E021 if it cannot be read, E013 if it is not such a file, or is damaged.
     pub fn load(path: &Path) -> Result<Self> {
         let mapped = map_file(path)?;
         let file = Opened::new(&mapped, path)?;
         let mut model = Self::described(file.meta(), path)?;
         model.fill(&file, None, path)?;
+        #[derive(Deserialize)]
+        struct Written {
+            sha256: Option<String>, // none in files of before there was one
+        }
+        let written: Written = serde_json::from_str(file.meta()).expect("it was read just now");
+        if written.sha256.is_some_and(|written| written != sha256(&model.tensors())) {
+            let what = "it is damaged: its weights are not those that were written";
+            let help = "copy it again from where it came, or train it again";
+            return Err(not_a_model(path, what).help(help));
+        }
         Ok(model)
     }
 
@@ -286,7 +306,8 @@ impl Model {
     /// so this is for programs that open a model, use it and are done.
     ///
     /// A file that is mapped may be renamed, removed and replaced by another of its name, as [`Model::save`] does
-    /// it; written over in place, it changes under the program's hands, and cut short it ends it.
+    /// it; written over in place, it changes under the program's hands, and cut short it ends it. What it holds is not
+    /// held against its SHA-256, since that would read it all.
     ///
     /// # Errors
     /// As [`Model::load`].
@@ -374,11 +395,17 @@ impl Model {
 
 /// SHA-256 over the names, shapes and values of `weights`.
 pub fn weights_sha256(weights: &impl Params<f32>) -> String {
+    sha256(&weights.tensors())
+}
+
+fn sha256(tensors: &NamedTensors<'_>) -> String {
     let mut hash = Sha256::new();
-    for (name, t) in weights.tensors() {
+    for (name, t) in tensors {
         hash.update(format!("{name}{:?}\n", t.shape()));
-        for values in t.as_slice().expect("weights lie in row-major order").chunks(1 << 12) {
-            hash.update(values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>());
+        let values = t.as_slice().expect("weights lie in row-major order");
+        match cfg!(target_endian = "little") {
+            true => hash.update(bytemuck::cast_slice::<f32, u8>(values)),
+            false => values.iter().for_each(|v| hash.update(v.to_le_bytes())),
         }
     }
     hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
@@ -722,6 +749,30 @@ mod tests {
             assert_ne!(other.weights_sha256(), model.weights_sha256());
             assert_eq!(mapped.weights_sha256(), model.weights_sha256());
         }
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused_and_changed_weights_come_back_by_way_of_a_description() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("m.safetensors");
+        let mut model = model("fast", &[]);
+        model.save(&path).unwrap();
+        assert!(Model::load(&path).is_ok());
+        let mut bytes = std::fs::read(&path).unwrap();
+        for at in [bytes.len() - 1, bytes.len() / 2] {
+            bytes[at] ^= 1;
+            std::fs::write(&path, &bytes).unwrap();
+            let error = Model::load(&path).unwrap_err();
+            assert!(error.code == "E013" && error.message.contains("damaged"), "{error}");
+            bytes[at] ^= 1;
+        }
+        // What another program did to the weights is its business.
+        let meta = model.meta();
+        model.tagger.tensors_mut().into_iter().for_each(|(_, mut t)| t += 1.0);
+        let weights: HashMap<_, _> =
+            model.tensors().into_iter().map(|(name, t)| (name, t.to_owned())).collect();
+        let back = Model::from_meta(&meta, &path, |name| weights.get(name).cloned()).unwrap();
+        assert_eq!(back.weights_sha256(), model.weights_sha256());
     }
 
     #[cfg(unix)]

@@ -170,6 +170,7 @@ pub fn summary(trainer: &Trainer, model: &Model, [dev, test]: &[Option<PartResul
         model: Weights {
             weights_sha256: model.weights_sha256(),
             parameters: nn::Params::count(&model.tagger),
+            threshold: model.gives_from(),
         },
     }
 }

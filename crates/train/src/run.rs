@@ -292,10 +292,11 @@ impl Trainer {
         path: &Path,
     ) -> Result<()> {
         let provenance = made_by(provenance, record);
-        let meta =
-            MetaOf::new(&self.model_config(), self.dataset(), threshold(record), &provenance);
+        let (config, weights) = (self.model_config(), model::all_tensors(self.best_guess()));
+        let threshold = threshold(record);
+        let meta = MetaOf::new(&config, self.dataset(), threshold, &provenance, &weights);
         let meta = serde_json::to_string(&meta).expect("plain values");
-        model::write(path, model::all_tensors(self.best_guess()), meta)
+        model::write(path, weights, meta)
     }
 
     /// The configuration as a model has it.

@@ -133,9 +133,12 @@ impl Machine {
 }
 
 /// Identity and size of the model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Weights {
     pub weights_sha256: String,
     pub parameters: usize,
+    /// From which probability on entities are given; none where the best path is.
+    #[serde(default)]
+    pub threshold: Option<f64>,
 }

@@ -257,16 +257,15 @@ fn tags(corpus: &Corpus, scheme: Option<Scheme>, findings: &mut Vec<Finding>) ->
     let found = scheme::validate(corpus, scheme);
     if let Some(error) = found.to_error(corpus, scheme) {
         let help = "`longhand check --fix OUT` writes a file with such tags repaired";
-        let help = error.help.clone().filter(|h| h.contains("--scheme")).unwrap_or(help.into());
+        let help = error.help.clone().filter(|h| !h.contains("--repair")).unwrap_or(help.into());
         let examples = found.listed.iter().map(|illegal| {
             let (sentence, token) = (corpus.sentence(illegal.sentence), illegal.token);
             let before = illegal.prev.as_deref().unwrap_or("the beginning");
-            format!(
-                "line {}: {:?} is {} after {before}",
-                illegal.line,
-                sentence.word(token),
-                illegal.tag
-            )
+            let (line, word, tag) = (illegal.line, sentence.word(token), &illegal.tag);
+            match scheme::split_tag(tag) {
+                Some(_) => format!("line {line}: {word:?} is {tag} after {before}"),
+                None => format!("line {line}: {word:?} is {tag:?}"),
+            }
         });
         let finding = Finding::from_error(error, found.count).examples(examples);
         findings.push(Finding { help: Some(help), ..finding });

@@ -1,8 +1,11 @@
 //! The tags of a whole corpus: which scheme they are in, which are illegal, and how to mend them.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::{Role, Scheme, encode, spans_leniently, split_tag, transition};
+use crate::columns::meant;
 use crate::corpus::{Corpus, Sentence};
 use crate::error::{Error, Result};
 use crate::interner::Interner;
@@ -40,17 +43,30 @@ impl Violations {
     pub fn to_error(&self, corpus: &Corpus, scheme: Scheme) -> Option<Error> {
         let first = self.listed.first()?;
         let what = transition(first.prev.as_deref(), &first.tag, scheme);
-        let message = match self.count {
-            1 => format!("{what}: not legal in {scheme}"),
-            n => format!("{what} (first of {n}): not legal in {scheme}"),
+        let file = &corpus.source_of(first.sentence).path;
+        let first_of = match self.count {
+            1 => String::new(),
+            n => format!(" (first of {n})"),
         };
+        if split_tag(&first.tag).is_none() {
+            let help = match meant(&first.tag) {
+                Some(tag) => {
+                    format!("write {tag}, as `longhand convert FILE OUT --repair` does")
+                }
+                None => "write O, or a letter, a hyphen and a type, such as B-per".to_string(),
+            };
+            let error = Error::new("E005", format!("{what}{first_of}"));
+            return Some(error.at(file, first.line, None).help(help));
+        }
+        let message = format!("{what}{first_of}: not legal in {scheme}");
         let others = Scheme::ALL.iter().filter(|&&other| other != scheme);
         let fits = others.copied().find(|&other| validate(corpus, other).count == 0);
         let help = match fits {
             Some(other) => format!("all tags are legal in {other}: `--scheme {other}`"),
-            None => "`longhand convert --repair` rewrites such tags and lists each".to_string(),
+            None => {
+                "`longhand convert FILE OUT --repair` rewrites such tags and lists each".to_string()
+            }
         };
-        let file = &corpus.source_of(first.sentence).path;
         Some(Error::new("E005", message).at(file, first.line, None).help(help))
     }
 }
@@ -192,8 +208,8 @@ pub struct Change {
 /// Makes all tags legal in `scheme` and returns what it changed, in file order.
 ///
 /// Each sentence is read as [`spans_leniently`] reads it and written anew, so legal sentences stay
-/// as they are, an `I-` that follows nothing becomes a `B-`, and a plain type without a letter
-/// becomes a span.
+/// as they are, an `I-` that follows nothing becomes a `B-`, a slip such as `b-per` or `B_per` what
+/// was meant, and a plain type without a letter a span.
 pub fn repair(corpus: &mut Corpus, scheme: Scheme) -> Vec<Change> {
     let mut changes = Vec::new();
     rewrite(corpus, scheme, |sentence, token, to| {
@@ -214,7 +230,10 @@ fn rewrite(corpus: &mut Corpus, scheme: Scheme, mut tell: impl FnMut(Sentence<'_
     let mut tag_ids = Vec::with_capacity(corpus.tag_ids.len());
     for sentence in corpus.sentences() {
         let old: Vec<&str> = sentence.tags().collect();
-        let new = encode(&spans_leniently(&old), old.len(), scheme);
+        let meant: Vec<Cow<'_, str>> =
+            old.iter().map(|tag| meant(tag).map_or(Cow::Borrowed(*tag), Cow::Owned)).collect();
+        let read: Vec<&str> = meant.iter().map(Cow::as_ref).collect();
+        let new = encode(&spans_leniently(&read), read.len(), scheme);
         for (token, (old, new)) in old.iter().zip(&new).enumerate() {
             if old != new {
                 tell(sentence, token, new);
@@ -299,6 +318,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_tag_is_answered_with_the_tag_that_was_meant() {
+        let corpus = Corpus::from_pairs(&[("a b", "B-P O"), ("c d", "b-P X"), ("e", "O")]);
+        let error = validate(&corpus, Iob2).to_error(&corpus, Iob2).unwrap();
+        assert_eq!(error.message, "\"b-P\" is no tag (first of 2)");
+        assert_eq!(
+            error.help.as_deref(),
+            Some("write B-P, as `longhand convert FILE OUT --repair` does")
+        );
+        let corpus = Corpus::from_pairs(&[("a b", "B-P X")]);
+        let error = validate(&corpus, Iob2).to_error(&corpus, Iob2).unwrap();
+        assert!(error.help.unwrap().contains("a letter, a hyphen and a type"));
+    }
+
+    #[test]
     fn an_open_span_at_the_end_of_a_sentence_is_one_violation() {
         let corpus = Corpus::from_pairs(&[("a b", "O B-P"), ("c", "X")]);
         let found = validate(&corpus, Iobes);
@@ -316,6 +349,9 @@ mod tests {
         assert_eq!(seen, [(1, "I-P", "B-P"), (2, "PER", "B-PER"), (2, "PER", "I-PER")]);
         assert_eq!(corpus.sentence(0).tags().collect::<Vec<_>>(), words("B-P I-P O B-L"));
         assert_eq!(repair(&mut corpus, Iob2), []);
+        let mut corpus = Corpus::from_pairs(&[("a b c d", "b-P I_P 0 B-L")]);
+        repair(&mut corpus, Iob2);
+        assert_eq!(corpus.sentence(0).tags().collect::<Vec<_>>(), words("B-P I-P O B-L"));
     }
 
     #[test]

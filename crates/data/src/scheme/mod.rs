@@ -284,7 +284,7 @@ pub fn convert(tags: &[&str], from: Scheme, to: Scheme) -> Result<Vec<String>> {
     let spans = spans(tags, from).map_err(|place| {
         let prev = place.checked_sub(1).map(|before| tags[before]);
         Error::new("E005", transition(prev, tags[place], from))
-            .help("repair the tags first (`longhand convert --repair`)")
+            .help("repair the tags first (`longhand convert FILE OUT --repair`)")
     })?;
     Ok(encode(&spans, tags.len(), to))
 }

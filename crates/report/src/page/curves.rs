@@ -11,16 +11,25 @@ const ROWS: usize = 100;
 
 pub(super) fn section(run: &Run) -> Section {
     let epochs = &run.epochs;
+    let model = match networks(epochs).count() {
+        0 | 1 => format!("The model is that of epoch {}.", run.best_epoch),
+        n => format!(
+            "{n} networks, a line each: the model is all of them, each of its own best epoch."
+        ),
+    };
     let mut body = note(&format!(
-        "Mean loss of a token in training, and strict F1 on dev after each epoch. The model is that of \
-         epoch {}.",
-        run.best_epoch
+        "Mean loss of a token in training, and strict F1 on dev after each epoch. {model}"
     ));
     body += "<div class=\"plots\">\n";
     body += &plots(&[(&run.name, epochs)]);
     body += "</div>\n";
     body += &details("Epoch by epoch", &epoch_table(run));
     Section { id: "training", title: "Training".into(), body }
+}
+
+/// The epochs of each network: of several, each begins anew.
+fn networks(epochs: &[EpochRow]) -> impl Iterator<Item = &[EpochRow]> {
+    epochs.chunk_by(|e, next| e.epoch < next.epoch)
 }
 
 /// Both plots, with a line for each run.
@@ -61,14 +70,21 @@ fn epoch_table(run: &Run) -> String {
         Column::Number("Time"),
     ];
     let every = run.epochs.len().div_ceil(ROWS).max(1);
-    let kept = |(i, e): &(usize, &EpochRow)| {
-        i % every == 0 || e.epoch == run.best_epoch || i + 1 == run.epochs.len()
+    let alone = networks(&run.epochs).count() < 2;
+    let is_best = |e: &EpochRow| alone && e.epoch == run.best_epoch;
+    let rows = networks(&run.epochs).enumerate();
+    let rows = rows.flat_map(|(k, epochs)| epochs.iter().map(move |e| (k + 1, e))).enumerate();
+    let kept = |(i, (_, e)): &(usize, (usize, &EpochRow))| {
+        i % every == 0 || is_best(e) || i + 1 == run.epochs.len()
     };
-    let row = |(_, e): (usize, &EpochRow)| {
+    let row = |(_, (network, e)): (usize, (usize, &EpochRow))| {
         let [p, r, f1] = e.dev.map_or([(); 3].map(|()| "–".to_owned()), |dev| dev.map(percent));
-        let best = if e.epoch == run.best_epoch { " (kept)" } else { "" };
+        let epoch = match alone {
+            true => format!("{}{}", e.epoch, if is_best(e) { " (kept)" } else { "" }),
+            false => format!("network {network}, {}", e.epoch),
+        };
         vec![
-            format!("{}{best}", e.epoch),
+            epoch,
             format!("{:.4}", e.loss),
             f1,
             p,
@@ -77,6 +93,6 @@ fn epoch_table(run: &Run) -> String {
             duration(e.time),
         ]
     };
-    let rows: Vec<_> = run.epochs.iter().enumerate().filter(kept).map(row).collect();
+    let rows: Vec<_> = rows.filter(kept).map(row).collect();
     table("Epochs", &columns, &rows, "")
 }

@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use eval::{Judged, Prf, Scores};
 use serde::Deserialize;
 
-use crate::html::{escaped, style};
+use crate::html::{escaped, head};
 use crate::table::EpochRow;
 
 pub use comparison::{Compared, comparison, says};
@@ -121,8 +121,8 @@ struct Section {
 }
 
 fn document(title: &str, lead: &str, sections: &[Section]) -> String {
-    let (title, style) = (escaped(title), style());
-    let (css, script) = (include_str!("report.css"), include_str!("report.js"));
+    let head = head(title, include_str!("report.css"), &format!("'{SCRIPT_HASH}'"));
+    let (title, script) = (escaped(title), include_str!("report.js"));
     let link = |s: &Section| format!("<li><a href=\"#{}\">{}</a></li>\n", s.id, escaped(&s.title));
     let links: String = sections.iter().map(link).collect();
     let body = |Section { id, title, body }: &Section| {
@@ -133,13 +133,8 @@ fn document(title: &str, lead: &str, sections: &[Section]) -> String {
         )
     };
     let bodies: String = sections.iter().map(body).collect();
-    // The policy has browsers refuse what would need the network, and any script but this one.
     format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
-         style-src 'unsafe-inline'; script-src '{SCRIPT_HASH}'\">\n\
-         <title>{title}</title>\n<style>\n{style}{css}</style>\n</head>\n<body>\n\
+        "{head}<body>\n\
          <header>\n<p class=\"brand\">Longhand</p>\n<h1>{title}</h1>\n{lead}</header>\n\
          <nav aria-label=\"Contents\">\n<ul>\n{links}</ul>\n</nav>\n\
          <main>\n{bodies}</main>\n<script>{script}</script>\n</body>\n</html>\n"

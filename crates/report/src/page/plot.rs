@@ -14,7 +14,7 @@ const MARKED: usize = 40;
 /// With more than this, points are left out.
 const MOST: usize = 400;
 
-/// A named line.
+/// A named line, or several of one name, one after the other: each begins where x falls.
 pub(super) struct Line<'a> {
     pub(super) name: &'a str,
     pub(super) points: Vec<(f64, f64)>,
@@ -134,8 +134,12 @@ fn drawn(frame: &Frame, n: usize, line: &Line) -> String {
     let every = line.points.len().div_ceil(MOST).max(1);
     let kept = line.points.iter().step_by(every).filter(|p| p.1.is_finite());
     let at: Vec<_> = kept.map(|&(x, y)| (frame.at(x, y), x, y)).collect();
-    let path: Vec<String> = at.iter().map(|((x, y), ..)| format!("{x:.1},{y:.1}")).collect();
-    let mut out = format!("<polyline class=\"line l{n}\" points=\"{}\"/>\n", path.join(" "));
+    let mut out = String::new();
+    // A line never turns back: where x falls, another begins.
+    for part in at.chunk_by(|(_, x, _), (_, next, _)| x < next) {
+        let path: Vec<String> = part.iter().map(|((x, y), ..)| format!("{x:.1},{y:.1}")).collect();
+        out += &format!("<polyline class=\"line l{n}\" points=\"{}\"/>\n", path.join(" "));
+    }
     if at.len() <= MARKED {
         for (place, x, y) in at {
             let name = escaped(&format!("{}, {}: {y:.4}", line.name, short(x)));

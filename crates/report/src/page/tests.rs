@@ -71,6 +71,19 @@ fn a_run(types: usize, sentences: usize) -> Run {
     }
 }
 
+#[test]
+fn networks_that_were_trained_one_after_the_other_have_a_line_each() {
+    let mut run = a_run(2, 10);
+    let page = super::run(&run);
+    assert!(page.contains("that of epoch 7.") && page.matches("<polyline").count() == 2);
+    run.epochs.truncate(3);
+    run.epochs.extend(run.epochs.clone());
+    let page = super::run(&run);
+    assert!(page.contains("2 networks, a line each") && !page.contains("that of epoch"));
+    assert_eq!(page.matches("<polyline").count(), 4, "two in each plot");
+    assert!(page.contains(">network 2, 1<") && !page.contains("(kept)"));
+}
+
 fn compared() -> String {
     let (a, b) = (a_run(3, 40), a_run(3, 40));
     let mut b = Run { name: "other".into(), ..b };

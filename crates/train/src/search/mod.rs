@@ -18,7 +18,8 @@ mod table;
 pub use space::{Draw, Space, USUAL};
 pub use table::{Row, Table};
 
-use data::Result;
+use data::{Corpus, Result, Scheme, Split};
+use sha2::{Digest, Sha256};
 
 use crate::config::{Config, Flag};
 
@@ -116,7 +117,14 @@ impl Plan {
         best_first(scored.collect(), |&n| table.score(&to_the_end(n))).first().copied()
     }
 
-    /// How many trainings there are in all.
+    /// The trial to go on with: the best, unless the start has the higher mean with the seeds at the end.
+    pub fn winner(&self, table: &Table) -> Option<usize> {
+        let best = self.best(table)?;
+        let mean = |trial| mean_and_sd(&table.confirmed(trial)).0;
+        Some(if best == 0 || mean(best) > mean(0) { best } else { 0 })
+    }
+
+    /// How many trainings there are at most.
     pub fn count(&self) -> usize {
         let mut trials = self.trials;
         let mut count = 0;
@@ -139,6 +147,32 @@ impl Plan {
             }
         }
     }
+}
+
+/// Mean, and standard deviation of a sample; 0 for a single score.
+pub fn mean_and_sd(scores: &[f64]) -> (f64, f64) {
+    let n = scores.len() as f64;
+    let mean = scores.iter().sum::<f64>() / n;
+    let squares: f64 = scores.iter().map(|f1| (f1 - mean).powi(2)).sum();
+    (mean, if n > 1.0 { (squares / (n - 1.0)).sqrt() } else { 0.0 })
+}
+
+/// SHA-256 of all that trials read of a corpus: words, tags and parts of speech of the parts train and dev, in order.
+pub fn data_sha256(corpus: &Corpus, split: &Split, scheme: Scheme) -> String {
+    let mut hash = Sha256::new();
+    hash.update(scheme.name());
+    for part in [&split.train, &split.dev] {
+        hash.update((part.len() as u64).to_le_bytes());
+        for &i in part {
+            let sentence = corpus.sentence(i as usize);
+            hash.update((sentence.len() as u64).to_le_bytes());
+            for (t, (word, tag)) in sentence.words().zip(sentence.tags()).enumerate() {
+                let pos = if corpus.has_pos { sentence.pos(t) } else { "" };
+                hash.update(format!("{word}\n{tag}\n{pos}\n")); // a word holds no line break
+            }
+        }
+    }
+    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// `trials` by falling score; of equal ones, the lower number first.
@@ -224,6 +258,34 @@ mod tests {
         let plan = plan(Method::Random, 3);
         let (table, jobs) = run(&plan, |n| -(n as f64));
         assert_eq!((plan.best(&table), jobs.len()), (Some(0), 3 + 2));
+    }
+
+    #[test]
+    fn a_lead_that_other_seeds_do_not_bear_out_leaves_the_start() {
+        let plan = plan(Method::Random, 3);
+        let score = |job: &Job, lead: f64| match (job.trial, job.confirms) {
+            (2, false) => 0.9,
+            (2, true) => 0.5 + lead,
+            _ => 0.5,
+        };
+        for (lead, winner) in [(0.1, 2), (0.0, 0), (-0.1, 0)] {
+            let mut table = Table::default();
+            while let Some(job) = plan.next(&table).first() {
+                table.push(Row::of(job, score(job, lead)));
+            }
+            assert_eq!((plan.best(&table), plan.winner(&table)), (Some(2), Some(winner)), "{lead}");
+        }
+    }
+
+    #[test]
+    fn data_is_known_by_what_trials_read_of_it() {
+        let corpus = |tags: &str| Corpus::from_pairs(&[("a b", tags), ("c d", "O O"), ("e", "O")]);
+        let split = Split { train: vec![0], dev: vec![1], test: vec![2] };
+        let sum = |tags, split: &Split| data_sha256(&corpus(tags), split, Scheme::Iob2);
+        let same = sum("B-x O", &split);
+        assert_eq!(same, sum("B-x O", &Split { test: vec![], ..split.clone() }));
+        assert_ne!(same, sum("B-x I-x", &split));
+        assert_ne!(same, sum("B-x O", &Split { dev: vec![2], ..split }));
     }
 
     #[test]

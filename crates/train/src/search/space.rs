@@ -40,9 +40,9 @@ pub const USUAL: [&str; 7] = [
     "unknown=0.2..0.8",
 ];
 
-/// Keys that a search does not change: they name the run, not the network.
-const FIXED: [&str; 6] =
-    ["preset", "seed", "threads", "split", "keep-duplicates", "dev-from-train"];
+/// Keys that a search does not change: they name the run, not the network; and trials are single networks.
+const FIXED: [&str; 7] =
+    ["preset", "seed", "threads", "split", "keep-duplicates", "dev-from-train", "members"];
 
 impl Space {
     /// Reads `key=a,b,c` (one of these) and `key=low..high` (a number between; by its logarithm where both ends are above
@@ -216,6 +216,7 @@ mod tests {
             ("dropout=0.5..1.5", "dropout"),
             ("head=crf,tree", "head"),
             ("seed=1,2", "not for a search"),
+            ("members=1,4", "not for a search"),
             ("lerning-rate=1..2", "learning-rate"),
         ] {
             let error = Space::parse(&[text], &start()).unwrap_err();
