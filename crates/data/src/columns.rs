@@ -1,6 +1,7 @@
 //! Which column holds what: by option, by header name, by what stands in it.
 
 use crate::error::{Error, Result};
+use crate::read::Text;
 use crate::scheme::split_tag;
 
 /// How a column is named.
@@ -128,13 +129,13 @@ impl Layout {
     ///
     /// # Errors
     /// E030 for a column of two roles.
-    pub fn checked(self) -> Result<Self> {
+    pub fn checked(self, text: Text<'_>) -> Result<Self> {
         let mut seen: Vec<(&str, usize)> = Vec::new();
         for (role, place) in self.roles() {
             if let Some((other, _)) = seen.iter().find(|(_, known)| *known == place) {
                 let message = format!("column {} is read as {other} and as {role}", place + 1);
                 let help = format!("`--columns {role}=…` names another; `{role}=none` reads none");
-                return Err(Error::new("E030", message).help(help));
+                return Err(text.error("E030", message, 1).help(help));
             }
             seen.push((role, place));
         }

@@ -151,7 +151,7 @@ fn find_layout(
         }
         ref given => number(given)?,
     };
-    Layout { token, tag, pos, sentence: number(&columns.sentence)?, n_fields }.checked()
+    Layout { token, tag, pos, sentence: number(&columns.sentence)?, n_fields }.checked(text)
 }
 
 /// Whether this column numbers the tokens; the only column beside the tags holds words.

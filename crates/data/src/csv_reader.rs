@@ -90,7 +90,7 @@ impl<'a> Table<'a> {
         let free = |&pos: &usize| columns.pos != Column::Auto || (pos != token && Some(pos) != tag);
         let pos = pos.filter(free);
         let sentence = self.find(&columns.sentence, SENTENCE_NAMES, columns)?;
-        Layout { token, tag, pos, sentence, n_fields: self.headers.len() }.checked()
+        Layout { token, tag, pos, sentence, n_fields: self.headers.len() }.checked(self.text)
     }
 
     fn find(&self, column: &Column, known: &[&str], all: &Columns) -> Result<Option<usize>> {
