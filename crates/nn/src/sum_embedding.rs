@@ -15,7 +15,8 @@
 use std::ops::Range;
 
 use ndarray::{
-    Array2, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD, Axis, CowArray, Ix2, s,
+    Array2, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD, Axis, CowArray, Ix2, concatenate,
+    s,
 };
 use tensor::random::{Purpose, Stream};
 use tensor::{Real, init, scratch};
@@ -85,6 +86,15 @@ impl<F: Real> SumEmbedding<F> {
         assert!(sorted.windows(2).all(|two| two[0].end == two[1].start), "tables without gaps");
         self.rows = rows.into();
         self.places = places;
+    }
+
+    /// (Σ V_t, D) the tables one below the other in their own order, wherever they lie.
+    pub fn in_order(&self) -> CowArray<'_, F, Ix2> {
+        if self.places.windows(2).all(|two| two[0].end == two[1].start) {
+            return self.rows.view().into();
+        }
+        let tables: Vec<_> = (0..self.tables()).map(|t| self.table(t)).collect();
+        concatenate(Axis(0), &tables).expect("tables of as many columns").into()
     }
 
     /// Number of tables, T.
@@ -230,6 +240,8 @@ mod tests {
         let same =
             |a: &SumEmbedding<f64>| a.tensors().iter().zip(own.tensors()).all(|(a, b)| *a == b);
         assert!(same(&borrowed));
+        assert_eq!(borrowed.in_order(), own.rows);
+        assert_eq!(own.in_order(), own.rows);
         let mut copy = borrowed.clone();
         for ((name, mut to), (own_name, _)) in copy.tensors_mut().into_iter().zip(own.tensors()) {
             assert_eq!(name, own_name);

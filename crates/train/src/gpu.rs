@@ -63,7 +63,8 @@ impl Device for Gpu {
             [(Which::Weights, Some(&t.tagger)), (Which::Average, t.average.as_ref())]
         {
             if let Some(tagger) = tagger {
-                let mut weights = weights_of(tagger);
+                let words = tagger.words.in_order();
+                let mut weights = weights_of(tagger, flat(&words));
                 if which == Which::Average && !tagger.spec.vectors.is_some_and(|v| v.tuned) {
                     weights.vectors = &[];
                 }
@@ -172,7 +173,9 @@ impl GpuTags {
         let of = description.clone();
         let mut network = Network::to_tag(machine, of, members.len(), potentials.as_deref())?;
         for (k, member) in members.iter().enumerate() {
-            network.write_member(k, Which::Weights, &weights_of(member))?;
+            // Tables of a mapped model lie in the order of its file.
+            let words = member.words.in_order();
+            network.write_member(k, Which::Weights, &weights_of(member, flat(&words)))?;
         }
         let n_tags = tagger.spec.tags;
         Ok(Self { network: Mutex::new(network), description, n_tags, name })
@@ -217,10 +220,10 @@ fn mean_potentials(members: &[&Tagger<f32>]) -> Option<Vec<f32>> {
     }
 }
 
-/// The weights of one network as slices.
-fn weights_of(tagger: &Tagger<f32>) -> Weights<&[f32]> {
+/// The weights of one network as slices; `words` its tables in their order.
+fn weights_of<'a>(tagger: &'a Tagger<f32>, words: &'a [f32]) -> Weights<&'a [f32]> {
     Weights {
-        words: flat(&tagger.words.rows),
+        words,
         wide: tagger.wide.as_ref().map(|w| flat(&w.table)).unwrap_or_default(),
         vectors: tagger.vectors.as_ref().map(|v| flat(v.table())).unwrap_or_default(),
         rest: tagger.network.slices(),
