@@ -177,10 +177,11 @@ impl Reading {
     fn begun(&self, kind: u32, s: usize, sentence: &Sentence<'_>, least: f64) -> Vec<f64> {
         let ids = &self.of_kind[kind as usize];
         let mut v: Vec<f64> = ids.iter().map(|&j| sentence.tag(s, j)).collect();
-        if s == 0 || v.iter().sum::<f64>() <= least {
-            if v.iter().sum::<f64>() <= least {
-                v.fill(0.0);
-            }
+        if v.iter().sum::<f64>() <= least {
+            v.fill(0.0);
+            return v;
+        }
+        if s == 0 {
             return v;
         }
         for (v, &j) in v.iter_mut().zip(ids) {
