@@ -1,6 +1,7 @@
 //! Sentences in columns: one number per token and column, every distinct string once.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -55,6 +56,9 @@ impl Source {
     }
 }
 
+/// A number for each token. Shared, since what trains on a corpus keeps the same numbers.
+pub type Numbers = Arc<Vec<u32>>;
+
 /// Tokens of sentences with their tags, column by column.
 ///
 /// Sentences are numbered from 0 in file order. A token costs 16 bytes (word, part of speech, tag,
@@ -80,9 +84,9 @@ pub struct Corpus {
     pub has_tags: bool,
     /// Where the (first) sentences came from.
     pub source: Source,
-    pub(crate) word_ids: Vec<u32>,
-    pub(crate) pos_ids: Vec<u32>, // empty without has_pos
-    pub(crate) tag_ids: Vec<u32>, // empty without has_tags
+    pub(crate) word_ids: Numbers,
+    pub(crate) pos_ids: Numbers, // empty without has_pos
+    pub(crate) tag_ids: Numbers, // empty without has_tags
     lines: Vec<u32>,
     starts: Vec<u32>,             // sentence i is starts[i]..starts[i + 1]
     appended: Vec<(u32, Source)>, // number of its first sentence, source
@@ -171,6 +175,12 @@ impl Corpus {
         &self.tag_ids
     }
 
+    /// The columns of [`Corpus::word_ids`] and [`Corpus::tag_ids`], to be kept without a copy.
+    #[must_use]
+    pub fn columns(&self) -> [Numbers; 2] {
+        [self.word_ids.clone(), self.tag_ids.clone()]
+    }
+
     /// Tokens of the longest sentence; 0 for an empty corpus.
     #[must_use]
     pub fn longest(&self) -> usize {
@@ -197,16 +207,31 @@ impl Corpus {
         let first_token = self.n_tokens() as u32;
         self.has_pos &= other.has_pos;
         self.has_tags &= other.has_tags;
-        append_column(&mut self.words, &mut self.word_ids, &other.words, &other.word_ids);
+        append_column(
+            &mut self.words,
+            Arc::make_mut(&mut self.word_ids),
+            &other.words,
+            &other.word_ids,
+        );
         if self.has_pos {
-            append_column(&mut self.pos, &mut self.pos_ids, &other.pos, &other.pos_ids);
+            append_column(
+                &mut self.pos,
+                Arc::make_mut(&mut self.pos_ids),
+                &other.pos,
+                &other.pos_ids,
+            );
         } else {
-            (self.pos, self.pos_ids) = (Interner::new(), Vec::new());
+            (self.pos, self.pos_ids) = (Interner::new(), Numbers::default());
         }
         if self.has_tags {
-            append_column(&mut self.tags, &mut self.tag_ids, &other.tags, &other.tag_ids);
+            append_column(
+                &mut self.tags,
+                Arc::make_mut(&mut self.tag_ids),
+                &other.tags,
+                &other.tag_ids,
+            );
         } else {
-            (self.tags, self.tag_ids) = (Interner::new(), Vec::new());
+            (self.tags, self.tag_ids) = (Interner::new(), Numbers::default());
         }
         self.lines.extend_from_slice(&other.lines);
         self.starts.extend(other.starts[1..].iter().map(|start| first_token + start));
@@ -227,8 +252,8 @@ impl Corpus {
     /// When there is not one tag per token.
     pub fn set_tags<'a>(&mut self, new_tags: impl IntoIterator<Item = &'a str>) {
         let mut tags = Interner::new();
-        self.tag_ids.clear();
-        self.tag_ids.extend(new_tags.into_iter().map(|tag| tags.intern(tag)));
+        let ids: Vec<u32> = new_tags.into_iter().map(|tag| tags.intern(tag)).collect();
+        self.tag_ids = ids.into();
         assert_eq!(self.tag_ids.len(), self.n_tokens(), "one tag per token");
         self.tags = tags;
         self.has_tags = true;
@@ -237,14 +262,15 @@ impl Corpus {
     /// Lets go of what a run does not ask for once its data is checked: the lines that messages name, and the
     /// parts of speech. Lines are 0 from then on.
     pub fn release_places(&mut self) {
-        (self.has_pos, self.pos, self.pos_ids) = (false, Interner::new(), Vec::new());
+        (self.has_pos, self.pos, self.pos_ids) = (false, Interner::new(), Numbers::default());
         self.lines = Vec::new();
     }
 
     /// Heap bytes in use, for memory reports.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        let columns = [&self.word_ids, &self.pos_ids, &self.tag_ids, &self.lines, &self.starts];
+        let columns: [&Vec<u32>; 5] =
+            [&self.word_ids, &self.pos_ids, &self.tag_ids, &self.lines, &self.starts];
         let strings = [&self.words, &self.pos, &self.tags];
         columns.iter().map(|column| 4 * column.capacity()).sum::<usize>()
             + strings.iter().map(|strings| strings.heap_bytes()).sum::<usize>()
@@ -362,7 +388,11 @@ impl<'a> Sentence<'a> {
 /// Builds a [`Corpus`] token by token.
 #[derive(Debug)]
 pub struct CorpusBuilder {
+    /// All but the columns below.
     corpus: Corpus,
+    word_ids: Vec<u32>,
+    pos_ids: Vec<u32>,
+    tag_ids: Vec<u32>,
 }
 
 impl CorpusBuilder {
@@ -376,24 +406,24 @@ impl CorpusBuilder {
             has_pos,
             has_tags,
             source,
-            word_ids: Vec::new(),
-            pos_ids: Vec::new(),
-            tag_ids: Vec::new(),
+            word_ids: Numbers::default(),
+            pos_ids: Numbers::default(),
+            tag_ids: Numbers::default(),
             lines: Vec::new(),
             starts: vec![0],
             appended: Vec::new(),
         };
-        Self { corpus }
+        Self { corpus, word_ids: Vec::new(), pos_ids: Vec::new(), tag_ids: Vec::new() }
     }
 
     /// Makes room for about this many tokens, which spares moving them while the columns grow.
     #[must_use]
     pub fn with_capacity(mut self, tokens: usize) -> Self {
         let corpus = &mut self.corpus;
-        corpus.word_ids.reserve(tokens);
+        self.word_ids.reserve(tokens);
         corpus.lines.reserve(tokens);
-        corpus.pos_ids.reserve(if corpus.has_pos { tokens } else { 0 });
-        corpus.tag_ids.reserve(if corpus.has_tags { tokens } else { 0 });
+        self.pos_ids.reserve(if corpus.has_pos { tokens } else { 0 });
+        self.tag_ids.reserve(if corpus.has_tags { tokens } else { 0 });
         self
     }
 
@@ -416,12 +446,12 @@ impl CorpusBuilder {
     ) {
         let corpus = &mut self.corpus;
         assert_eq!((pos.is_some(), tag.is_some()), (corpus.has_pos, corpus.has_tags));
-        corpus.word_ids.push(corpus.words.intern_bytes(word));
+        self.word_ids.push(corpus.words.intern_bytes(word));
         if let Some(pos) = pos {
-            corpus.pos_ids.push(corpus.pos.intern_bytes(pos));
+            self.pos_ids.push(corpus.pos.intern_bytes(pos));
         }
         if let Some(tag) = tag {
-            corpus.tag_ids.push(corpus.tags.intern_bytes(tag));
+            self.tag_ids.push(corpus.tags.intern_bytes(tag));
         }
         corpus.lines.push(line);
     }
@@ -429,26 +459,27 @@ impl CorpusBuilder {
     /// Ends the sentence under construction; without a token in it nothing happens.
     pub fn end_sentence(&mut self) {
         if self.open_tokens() > 0 {
-            self.corpus.starts.push(self.corpus.word_ids.len() as u32);
+            self.corpus.starts.push(self.word_ids.len() as u32);
         }
     }
 
     /// Tokens of the sentence under construction.
     #[must_use]
     pub fn open_tokens(&self) -> usize {
-        self.corpus.word_ids.len() - *self.corpus.starts.last().expect("starts with 0") as usize
+        self.word_ids.len() - *self.corpus.starts.last().expect("starts with 0") as usize
     }
 
     /// Ends the last sentence, gives back unused memory, returns the corpus.
     #[must_use]
     pub fn finish(mut self) -> Corpus {
         self.end_sentence();
-        let c = &mut self.corpus;
-        for column in [&mut c.word_ids, &mut c.pos_ids, &mut c.tag_ids, &mut c.lines, &mut c.starts]
-        {
+        let Self { mut corpus, mut word_ids, mut pos_ids, mut tag_ids } = self;
+        let Corpus { lines, starts, .. } = &mut corpus;
+        for column in [&mut word_ids, &mut pos_ids, &mut tag_ids, lines, starts] {
             column.shrink_to_fit();
         }
-        self.corpus
+        let [word_ids, pos_ids, tag_ids] = [word_ids, pos_ids, tag_ids].map(Arc::new);
+        Corpus { word_ids, pos_ids, tag_ids, ..corpus }
     }
 }
 

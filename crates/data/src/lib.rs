@@ -38,7 +38,7 @@ mod write;
 
 pub use codes::CODES;
 pub use columns::{Column, Columns};
-pub use corpus::{Corpus, CorpusBuilder, Format, Sentence, Source};
+pub use corpus::{Corpus, CorpusBuilder, Format, Numbers, Sentence, Source};
 pub use encoding::Encoding;
 pub use error::{Error, Place, Result, Warning};
 pub use hash::SplitMix64;

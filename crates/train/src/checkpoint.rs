@@ -150,7 +150,7 @@ impl Trainer {
         hash.update(serde_json::to_vec(&(&d.code, &d.tags, &d.split)).expect("plain values"));
         for part in [&d.split.train, &d.split.dev] {
             for &i in part {
-                let ids = d.words(i).iter().chain(d.gold(i));
+                let ids = d.words(i).iter().copied().chain(d.gold(i));
                 hash.update(ids.flat_map(|id| id.to_le_bytes()).collect::<Vec<u8>>());
             }
         }

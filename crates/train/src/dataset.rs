@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use data::split::Split;
-use data::{Corpus, Error, Result, Scheme, TagSet, UNK, Vocab, Warning};
+use data::{Corpus, Error, Numbers, Result, Scheme, TagSet, UNK, Vocab, Warning};
 
 use crate::config::{CharsName, Config, Extent, VocabularyFrom};
 use crate::lexicon::{Lexicon, WithPos, WordCode};
@@ -24,14 +24,16 @@ pub struct Dataset {
     /// Sentence numbers of the parts.
     pub split: Split,
     /// Numbers in the lexicon of all tokens, sentence after sentence.
-    words: Vec<u32>,
-    /// Tag ids of all tokens; `NO_TAG` for one that train lacks.
-    gold: Vec<u32>,
+    words: Numbers,
+    /// The tag of each token, in the scheme of `tags`: its number among those of the corpus, and the tag id of each
+    /// of these; `NO_TAG` for one that train lacks.
+    gold: Numbers,
+    gold_ids: Vec<u32>,
     /// First token of each sentence, and at the end the number of tokens.
     starts: Vec<usize>,
     /// Tags of the data, by their numbers there, and the number of each token's.
     tag_names: Vec<String>,
-    tag_numbers: Vec<u32>,
+    tag_numbers: Numbers,
     /// By number in the lexicon: seen once in the training part.
     rare: Vec<bool>,
     /// Number in the lexicon of the word that padding is made of.
@@ -90,8 +92,8 @@ impl Dataset {
             converted = other;
             &converted
         };
-        let (tag_names, tag_numbers) =
-            (given.tags.iter().map(str::to_owned).collect(), given.tag_ids().to_vec());
+        let tag_names = given.tags.iter().map(str::to_owned).collect();
+        let [_, tag_numbers] = given.columns();
         let tags = TagSet::build(corpus, &split.train, inside)?;
         let mut warnings = Vec::new();
         for (part, sentences) in [("dev", &split.dev), ("test", &split.test)] {
@@ -119,22 +121,20 @@ impl Dataset {
         };
         // The tutorial fills up with its last word; here the last is the rarest one.
         let last = code.vocab.word(code.vocab.len() as u32 - 1);
+        let [word_ids, gold] = corpus.columns();
         let (lexicon, words) = match code.pos {
-            None => {
-                (Lexicon::new(corpus.words.iter().chain([last]), &code), corpus.word_ids().to_vec())
-            }
+            None => (Lexicon::new(corpus.words.iter().chain([last]), &code), word_ids),
             Some(_) => {
                 let (entries, numbers) = words_with_pos(corpus);
                 let last = WithPos { word: last, pos: "" };
-                (Lexicon::new(entries.into_iter().chain([last]), &code), numbers)
+                (Lexicon::new(entries.into_iter().chain([last]), &code), numbers.into())
             }
         };
         let pad_word = lexicon.len() as u32 - 1;
         let rare = (0..=pad_word).map(|w| code.vocab.count(lexicon.id(w)) == 1);
         let rare = rare.enumerate().map(|(w, once)| once && lexicon.id(w as u32) != UNK).collect();
-        let tag_table = tags.table(&corpus.tags);
-        let gold =
-            corpus.tag_ids().iter().map(|&t| tag_table[t as usize].unwrap_or(NO_TAG)).collect();
+        let gold_ids =
+            tags.table(&corpus.tags).into_iter().map(|id| id.unwrap_or(NO_TAG)).collect();
         let starts = (0..corpus.len())
             .map(|i| corpus.sentence(i).tokens().start)
             .chain([corpus.n_tokens()])
@@ -149,6 +149,7 @@ impl Dataset {
             split,
             words,
             gold,
+            gold_ids,
             starts,
             tag_names,
             tag_numbers,
@@ -185,7 +186,8 @@ impl Dataset {
 
     /// Tag id at position `t` of sentence `i`; padding is `O`, which is 0.
     pub fn tag(&self, i: u32, t: usize) -> u32 {
-        if t < self.tokens(i) { self.gold[self.starts[i as usize] + t] } else { 0 }
+        let number = |t: usize| self.gold[self.starts[i as usize] + t] as usize;
+        if t < self.tokens(i) { self.gold_ids[number(t)] } else { 0 }
     }
 
     /// Word numbers of sentence `i`, without padding.
@@ -194,8 +196,8 @@ impl Dataset {
     }
 
     /// Tag ids of sentence `i`, without padding.
-    pub fn gold(&self, i: u32) -> &[u32] {
-        &self.gold[self.starts[i as usize]..self.starts[i as usize + 1]]
+    pub fn gold(&self, i: u32) -> impl Iterator<Item = u32> {
+        (0..self.tokens(i)).map(move |t| self.tag(i, t))
     }
 
     /// Tags of sentence `i` as the data has them.

@@ -241,7 +241,7 @@ fn rewrite(corpus: &mut Corpus, scheme: Scheme, mut tell: impl FnMut(Sentence<'_
             tag_ids.push(tags.intern(new));
         }
     }
-    (corpus.tags, corpus.tag_ids) = (tags, tag_ids);
+    (corpus.tags, corpus.tag_ids) = (tags, tag_ids.into());
 }
 
 /// Rewrites all tags of a corpus from one scheme to another; nothing is lost.
