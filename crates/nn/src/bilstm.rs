@@ -6,7 +6,7 @@
 //! ```
 
 use ndarray::{Array2, Axis};
-use tensor::{Real, scratch};
+use tensor::{Real, both, scratch};
 
 use crate::Params;
 use crate::lstm::{self, Lstm, Masks};
@@ -39,6 +39,15 @@ impl<F: Real> Params<F> for BiLstm<F> {
         let backward = within("backward", self.backward.tensors_mut());
         [within("forward", self.forward.tensors_mut()), backward].into_iter().flatten().collect()
     }
+
+    fn add_slices<'a>(&'a self, all: &mut Vec<&'a [F]>) {
+        [&self.forward, &self.backward].into_iter().for_each(|layer| layer.add_slices(all));
+    }
+
+    fn add_slices_mut<'a>(&'a mut self, all: &mut Vec<&'a mut [F]>) {
+        let layers = [&mut self.forward, &mut self.backward];
+        layers.into_iter().for_each(|layer| layer.add_slices_mut(all));
+    }
 }
 
 impl<F: Real> BiLstm<F> {
@@ -61,8 +70,11 @@ impl<F: Real> BiLstm<F> {
     ) -> (Array2<F>, Cache<F>) {
         let [there, back] = masks;
         let copy = scratch::copy(&x.view());
-        let (h_there, forward) = self.forward.forward(copy, packing, Direction::Forward, there);
-        let (h_back, backward) = self.backward.forward(x, packing, Direction::Backward, back);
+        let rooms = (self.forward.room(packing), self.backward.room(packing));
+        let ((h_there, forward), (h_back, backward)) = both(
+            || self.forward.forward_in(rooms.0, copy, packing, Direction::Forward, there),
+            || self.backward.forward_in(rooms.1, x, packing, Direction::Backward, back),
+        );
         (side_by_side(h_there, h_back), Cache { forward, backward })
     }
 
@@ -71,10 +83,15 @@ impl<F: Real> BiLstm<F> {
     /// # Panics
     /// If `dy` is not (N, 2H).
     pub fn backward(&self, cache: Cache<F>, dy: &Array2<F>, grads: &mut Self) -> Array2<F> {
-        let n_hidden = self.forward.n_hidden();
-        let (dh_there, dh_back) = dy.view().split_at(Axis(1), n_hidden); // (1')
-        let mut dx = self.forward.backward(cache.forward, dh_there, &mut grads.forward);
-        let dx_back = self.backward.backward(cache.backward, dh_back, &mut grads.backward);
+        let Cache { forward: mut there, backward: mut back } = cache;
+        let shape = (dy.nrows(), self.forward.n_in());
+        let [mut dx, mut dx_back] = [(); 2].map(|()| scratch::take(shape));
+        let (dh_there, dh_back) = dy.view().split_at(Axis(1), self.forward.n_hidden()); // (1')
+        both(
+            || self.forward.backward_in(&mut dx, &mut there, dh_there, &mut grads.forward),
+            || self.backward.backward_in(&mut dx_back, &mut back, dh_back, &mut grads.backward),
+        );
+        [there, back].into_iter().for_each(lstm::Cache::give_back);
         dx += &dx_back;
         scratch::give(dx_back);
         dx

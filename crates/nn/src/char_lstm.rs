@@ -111,6 +111,16 @@ impl<F: Real> Params<F> for CharLstm<F> {
         let lstm = within("lstm", self.lstm.tensors_mut());
         [self.chars.tensors_mut(), lstm].into_iter().flatten().collect()
     }
+
+    fn add_slices<'a>(&'a self, all: &mut Vec<&'a [F]>) {
+        self.chars.add_slices(all);
+        self.lstm.add_slices(all);
+    }
+
+    fn add_slices_mut<'a>(&'a mut self, all: &mut Vec<&'a mut [F]>) {
+        self.chars.add_slices_mut(all);
+        self.lstm.add_slices_mut(all);
+    }
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@
 //! them, and its weight never gets a gradient. How (2) to (2') are computed: `lattice`.
 
 use ndarray::{Array1, Array2};
-use tensor::Real;
+use tensor::{Real, scratch};
 
 use crate::packing::Packing;
 use crate::params;
@@ -108,7 +108,7 @@ impl<F: Real> Crf<F> {
     ) -> (f64, Array2<F>) {
         assert_eq!(tags.len(), packing.rows(), "one tag a row of scores");
         let chain = self.chain(allowed);
-        let mut ds = Array2::zeros(scores.raw_dim());
+        let mut ds = scratch::take(scores.dim());
         let (mut loss, mut lattice, mut excess) = (0.0, Lattice::default(), Excess::new(&chain));
         for r in 0..packing.sentences() {
             let sentence = Sentence::new(&scores, packing, r, &chain);
@@ -122,6 +122,7 @@ impl<F: Real> Crf<F> {
             }
         }
         excess.add_to(grads, &chain, allowed, weight);
+        scratch::give(scores);
         (loss, ds)
     }
 }

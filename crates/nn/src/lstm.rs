@@ -32,7 +32,7 @@ use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use tensor::random::{Purpose, Stream};
 use tensor::scratch::{self, Lent};
 use tensor::{
-    LstmKernel, LstmStep, Real, add_dot, add_rows, dot, dot_bias, dot_into, init, vectorised,
+    LstmKernel, LstmStep, Real, add_dot, add_rows, dot_bias_into, dot_into, init, vectorised,
 };
 
 use crate::packing::{Direction, Packing};
@@ -79,12 +79,27 @@ pub struct Cache<F> {
     pub(crate) tanh_c: Lent<F>, // (N, H)
 }
 
+/// What [`Lstm::forward`] writes into. Whoever shares work with another thread takes it for both, so that a thread
+/// that helps gives no memory away and gathers none.
+pub(crate) struct Room<F> {
+    gates: Array2<F>,       // (N, 4H)
+    states: [Array2<F>; 4], // (N, H)
+}
+
 /// What a walk leaves behind besides h, as in [`Cache`].
 pub(crate) struct Walked<F> {
     h_prev: Lent<F>,
     gates: Lent<F>,
     c: Lent<F>,
     tanh_c: Lent<F>,
+}
+
+impl<F: Real> Room<F> {
+    /// Around the memory of the gates (N, 4H).
+    pub fn new(gates: Array2<F>) -> Self {
+        let (n, wide) = gates.dim();
+        Self { gates, states: [(); 4].map(|()| scratch::take((n, wide / 4))) }
+    }
 }
 
 impl<F: Real> Lstm<F> {
@@ -130,6 +145,23 @@ impl<F: Real> Lstm<F> {
     /// If `x` is not (N, D), or a mask does not fit it.
     pub fn forward(
         &self,
+        x: Array2<F>,
+        packing: &Packing,
+        direction: Direction,
+        masks: Masks<F>,
+    ) -> (Array2<F>, Cache<F>) {
+        self.forward_in(self.room(packing), x, packing, direction, masks)
+    }
+
+    /// Room for the tokens of `packing`, from this thread's memory.
+    pub(crate) fn room(&self, packing: &Packing) -> Room<F> {
+        Room::new(scratch::take((packing.rows(), 4 * self.n_hidden())))
+    }
+
+    /// As [`Lstm::forward`].
+    pub(crate) fn forward_in(
+        &self,
+        Room { mut gates, states }: Room<F>,
         mut x: Array2<F>,
         packing: &Packing,
         direction: Direction,
@@ -139,26 +171,26 @@ impl<F: Real> Lstm<F> {
         if let Some(m_x) = &masks.input {
             dropout::apply(&mut x, m_x, packing); // (1)
         }
-        let gates = dot_bias(&x, &self.w_ih.t(), &self.b); // (2)
+        dot_bias_into(&mut gates, &x, &self.w_ih.t(), &self.b); // (2)
         let kernel = LstmKernel::new(&self.w_hh);
+        let room = Room { gates, states };
         let recurrent = masks.recurrent.as_ref();
-        let (h, walk) = self.walk(gates, kernel.as_ref(), packing, direction, recurrent);
+        let (h, walk) = self.walk(room, kernel.as_ref(), packing, direction, recurrent);
         let Walked { h_prev, gates, c, tanh_c } = walk;
         let (packing, x) = (packing.clone(), x.into());
         (h, Cache { packing, direction, masks, x, h_prev, gates, c, tanh_c })
     }
 
-    /// (3) to (5) at every step: `gates` (N, 4H) as (2) leaves them → h (N, H). `kernel` is that of `w_hh`.
+    /// (3) to (5) at every step: the room's gates as (2) leaves them → h (N, H). `kernel` is that of `w_hh`.
     pub(crate) fn walk(
         &self,
-        mut gates: Array2<F>,
+        Room { mut gates, states }: Room<F>,
         kernel: Option<&LstmKernel>,
         packing: &Packing,
         direction: Direction,
         m_h: Option<&Array2<F>>,
     ) -> (Array2<F>, Walked<F>) {
-        let shape = (packing.rows(), self.n_hidden());
-        let [mut h_prev, mut c, mut tanh_c, mut h] = [(); 4].map(|()| scratch::take(shape));
+        let [mut h_prev, mut c, mut tanh_c, mut h] = states;
         for step in direction.walk(packing) {
             let carried = step.rows.start..step.rows.start + step.carried();
             rows_mut(&mut h_prev, &carried).copy_from_slice(rows(&h, &step.prev)); // (3)
@@ -201,20 +233,39 @@ impl<F: Real> Lstm<F> {
     ///
     /// # Panics
     /// If `dy` is not (N, H).
-    pub fn backward(&self, cache: Cache<F>, dy: ArrayView2<'_, F>, grads: &mut Self) -> Array2<F> {
-        let Cache { packing, direction, masks, x, h_prev, mut gates, c, tanh_c } = cache;
+    pub fn backward(
+        &self,
+        mut cache: Cache<F>,
+        dy: ArrayView2<'_, F>,
+        grads: &mut Self,
+    ) -> Array2<F> {
+        let mut dx = scratch::take(cache.x.dim());
+        self.backward_in(&mut dx, &mut cache, dy, grads);
+        cache.give_back();
+        dx
+    }
+
+    /// As [`Lstm::backward`], into `dx`. What is left of the cache means nothing any more.
+    pub(crate) fn backward_in(
+        &self,
+        dx: &mut Array2<F>,
+        cache: &mut Cache<F>,
+        dy: ArrayView2<'_, F>,
+        grads: &mut Self,
+    ) {
+        let Cache { packing, direction, masks, x, h_prev, gates, c, tanh_c } = cache;
         let shape = (packing.sentences(), self.n_hidden());
         assert_eq!(dy.dim(), (packing.rows(), self.n_hidden()), "dy is shaped like h");
         // Row r is sentence r: its dh and dc on their way from step to step.
         let [mut dh, mut dc] = [(); 2].map(|()| Lent::from(scratch::zeros(shape)));
-        for step in direction.walk(&packing).rev() {
+        for step in direction.walk(packing).rev() {
             let running = 0..step.running();
             add_to_rows(&mut dh, &dy.slice(s![step.rows.clone(), ..]));
             lstm_cell::backward(
                 self.n_hidden(),
-                rows_mut(&mut gates, &step.rows),
-                rows(&c, &step.prev),
-                rows(&tanh_c, &step.rows),
+                rows_mut(gates, &step.rows),
+                rows(c, &step.prev),
+                rows(tanh_c, &step.rows),
                 rows(&dh, &running),
                 rows_mut(&mut dc, &running),
             ); // (5')
@@ -226,16 +277,22 @@ impl<F: Real> Lstm<F> {
                 dropout::scale(rows_mut(&mut dh, &(0..step.carried())), m_h); // (3')
             }
         }
-        let da = gates;
-        add_dot(&mut grads.w_hh, &da.t(), &*h_prev); // (4')
-        add_dot(&mut grads.w_ih, &da.t(), &*x); // (2')
-        add_rows(&mut grads.b, &*da);
-        let mut dx = dot(&*da, &self.w_ih);
-        if let Some(m_x) = masks.input {
-            dropout::apply(&mut dx, &m_x, &packing); // (1')
-            scratch::give(m_x);
+        let da = &**gates;
+        add_dot(&mut grads.w_hh, &da.t(), &**h_prev); // (4')
+        add_dot(&mut grads.w_ih, &da.t(), &**x); // (2')
+        add_rows(&mut grads.b, da);
+        dot_into(dx, da, &self.w_ih);
+        if let Some(m_x) = &masks.input {
+            dropout::apply(dx, m_x, packing); // (1')
         }
-        dx
+    }
+}
+
+impl<F: Real> Cache<F> {
+    /// Gives the masks' memory to this thread, as everything else goes back when it is dropped.
+    pub(crate) fn give_back(self) {
+        let Masks { input, recurrent } = self.masks;
+        [input, recurrent].into_iter().flatten().for_each(scratch::give);
     }
 }
 

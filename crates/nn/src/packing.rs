@@ -15,10 +15,14 @@
 //! [`Direction`].
 
 use std::ops::Range;
+use std::sync::Arc;
 
-/// Which rows belong to which step.
+/// Which rows belong to which step. Copies are cheap: every layer keeps one for its way back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Packing {
+pub struct Packing(Arc<Layout>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Layout {
     lengths: Vec<usize>,
     /// First row of each step, and at the end the number of rows.
     starts: Vec<usize>,
@@ -49,38 +53,38 @@ impl Packing {
             row += running;
         }
         starts.push(row);
-        Self { lengths, starts }
+        Self(Arc::new(Layout { lengths, starts }))
     }
 
     /// Number of sentences, B.
     pub fn sentences(&self) -> usize {
-        self.lengths.len()
+        self.0.lengths.len()
     }
 
     /// Length of each sentence, falling.
     pub fn lengths(&self) -> &[usize] {
-        &self.lengths
+        &self.0.lengths
     }
 
     /// Number of steps: the length of the longest sentence.
     pub fn steps(&self) -> usize {
-        self.starts.len() - 1
+        self.0.starts.len() - 1
     }
 
     /// Number of rows, N: one a token.
     pub fn rows(&self) -> usize {
-        self.starts[self.steps()]
+        self.0.starts[self.steps()]
     }
 
     /// The rows of step `t`.
     pub fn step(&self, t: usize) -> Range<usize> {
-        self.starts[t]..self.starts[t + 1]
+        self.0.starts[t]..self.0.starts[t + 1]
     }
 
     /// The row of sentence `r` at step `t`, which it must reach.
     pub fn row(&self, r: usize, t: usize) -> usize {
-        debug_assert!(t < self.lengths[r], "sentence {r} has no step {t}");
-        self.starts[t] + r
+        debug_assert!(t < self.0.lengths[r], "sentence {r} has no step {t}");
+        self.0.starts[t] + r
     }
 }
 

@@ -3,6 +3,9 @@
 use ndarray::{ArrayViewD, ArrayViewMutD};
 use tensor::Real;
 
+/// More tensors than most networks have.
+const MANY: usize = 32;
+
 /// A layer's tensors, by name, always in the same order. One struct plays four roles, so the weights,
 /// the gradient and both of Adam's moments of a layer give the same names and shapes.
 pub trait Params<F: Real> {
@@ -12,14 +15,29 @@ pub trait Params<F: Real> {
     /// The same, to be changed.
     fn tensors_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, F>)>;
 
+    /// Puts the values of each tensor, flat, behind `all`. Layers do it without making names, which a training
+    /// step has no use for.
+    fn add_slices_mut<'a>(&'a mut self, all: &mut Vec<&'a mut [F]>) {
+        all.extend(self.tensors_mut().into_iter().map(|(_, t)| flat_mut(t)));
+    }
+
+    /// The same, to be read.
+    fn add_slices<'a>(&'a self, all: &mut Vec<&'a [F]>) {
+        all.extend(self.tensors().into_iter().map(|(_, t)| flat(t)));
+    }
+
     /// The values of each tensor, flat, in the same order as [`Params::tensors`].
     fn slices_mut(&mut self) -> Vec<&mut [F]> {
-        self.tensors_mut().into_iter().map(|(_, t)| flat_mut(t)).collect()
+        let mut all = Vec::with_capacity(MANY);
+        self.add_slices_mut(&mut all);
+        all
     }
 
     /// The values of each tensor, flat, to be read.
     fn slices(&self) -> Vec<&[F]> {
-        self.tensors().into_iter().map(|(_, t)| flat(t)).collect()
+        let mut all = Vec::with_capacity(MANY);
+        self.add_slices(&mut all);
+        all
     }
 
     /// Number of weights.
@@ -53,12 +71,16 @@ pub trait Params<F: Real> {
     }
 }
 
+/// What holds of all weights.
+#[doc(hidden)]
+pub const ROW_MAJOR: &str = "weights lie in row-major order";
+
 fn flat_mut<F>(t: ArrayViewMutD<'_, F>) -> &mut [F] {
-    t.into_slice().expect("weights lie in row-major order")
+    t.into_slice().expect(ROW_MAJOR)
 }
 
 fn flat<F>(t: ArrayViewD<'_, F>) -> &[F] {
-    t.to_slice().expect("weights lie in row-major order")
+    t.to_slice().expect(ROW_MAJOR)
 }
 
 /// Puts `part.` before each name: the tensors of a layer inside another.
@@ -91,6 +113,14 @@ macro_rules! params {
 
             fn tensors_mut(&mut self) -> Vec<(String, ndarray::ArrayViewMutD<'_, F>)> {
                 vec![$((stringify!($field).into(), self.$field.view_mut().into_dyn())),+]
+            }
+
+            fn add_slices<'a>(&'a self, all: &mut Vec<&'a [F]>) {
+                $(all.push(self.$field.as_slice().expect($crate::params::ROW_MAJOR));)+
+            }
+
+            fn add_slices_mut<'a>(&'a mut self, all: &mut Vec<&'a mut [F]>) {
+                $(all.push(self.$field.as_slice_mut().expect($crate::params::ROW_MAJOR));)+
             }
         }
     };

@@ -20,7 +20,7 @@ use tensor::simd::{self, Level};
 use tensor::{LstmKernel, Packed, Real, prefetch, scratch};
 
 use crate::bilstm;
-use crate::lstm::Lstm;
+use crate::lstm::{Lstm, Room};
 use crate::packing::{Direction, Packing};
 use crate::tagger::{Input, Layer, Tagger};
 
@@ -65,8 +65,8 @@ struct Words<F> {
 
 /// A word: one that shares its first row with it, but not the others, has to do without a slot.
 struct Word<F> {
-    rows: Box<[u32]>, // (T)
-    a: Box<[F]>,      // (Σ 4H)
+    others: Box<[u32]>, // (T − 1) its rows but the first, which the slot says
+    a: Box<[F]>,        // (Σ 4H)
 }
 
 impl<F: Real> Ready<F> {
@@ -160,7 +160,7 @@ impl<F: Real> Words<F> {
 
     /// The word of a token's rows, if it came before.
     fn get(&self, rows: &[u32]) -> Option<&Word<F>> {
-        self.slots.get(rows[0] as usize)?.get().filter(|word| *word.rows == *rows)
+        self.slots.get(rows[0] as usize)?.get().filter(|word| *word.others == rows[1..])
     }
 
     /// a (N, 4H) of each direction for `rows` (N·T).
@@ -217,7 +217,7 @@ impl<F: Real> Words<F> {
             let mut a = Vec::with_capacity(self.widths.iter().sum());
             made.iter().for_each(|made| a.extend_from_slice(row(made, k)));
             // Another thread may have been sooner, with the same word or another.
-            let _ = slot.set(Word { rows: rows.into(), a: a.into() });
+            let _ = slot.set(Word { others: rows[1..].into(), a: a.into() });
         }
     }
 }
@@ -246,8 +246,9 @@ fn walk<F: Real>(
 ) -> Array2<F> {
     let ways = [Direction::Forward, Direction::Backward];
     let each = directions(layer).zip(walkers).zip(all_a).zip(ways);
-    let h = each
-        .map(|(((lstm, walker), a), way)| lstm.walk(a, Some(&walker.w_hh), packing, way, None).0);
+    let h = each.map(|(((lstm, walker), a), way)| {
+        lstm.walk(Room::new(a), Some(&walker.w_hh), packing, way, None).0
+    });
     h.reduce(bilstm::side_by_side).expect("a layer has a direction")
 }
 

@@ -19,6 +19,8 @@
 //! The tutorial's network is an embedding of 64, a bidirectional LSTM of 64, an LSTM of 64, dense. What
 //! it is made of is a [`Spec`], so that other stacks are a matter of configuration.
 
+use std::borrow::Cow;
+
 use ndarray::{Array2, ArrayView1, ArrayViewD, ArrayViewMutD, Axis, concatenate, s};
 use tensor::Real;
 use tensor::scratch::{self, Lent};
@@ -558,9 +560,9 @@ impl<F: Real> Tagger<F> {
     ) -> (f64, Array2<F>) {
         match (&self.network.crf, self.spec.head) {
             (Some(crf), _) => {
-                let free = || Allowed::all(self.spec.tags);
-                let rules = self.spec.rules.clone().unwrap_or_else(free);
                 let grads = grads.crf.as_mut().expect("a gradient is shaped like the weights");
+                let free = || Cow::Owned(Allowed::all(self.spec.tags));
+                let rules = self.spec.rules.as_ref().map_or_else(free, Cow::Borrowed);
                 crf.loss(scores, tags, packing, &rules, weight, grads)
             }
             (None, Head::KerasRelu) => keras_relu::cross_entropy(scores, tags, weight),
@@ -777,6 +779,20 @@ impl<F: Real> Params<F> for Layer<F> {
             Layer::BiLstm(layer) => layer.tensors_mut(),
         }
     }
+
+    fn add_slices<'a>(&'a self, all: &mut Vec<&'a [F]>) {
+        match self {
+            Layer::Lstm(layer) => layer.add_slices(all),
+            Layer::BiLstm(layer) => layer.add_slices(all),
+        }
+    }
+
+    fn add_slices_mut<'a>(&'a mut self, all: &mut Vec<&'a mut [F]>) {
+        match self {
+            Layer::Lstm(layer) => layer.add_slices_mut(all),
+            Layer::BiLstm(layer) => layer.add_slices_mut(all),
+        }
+    }
 }
 
 impl<F: Real> Params<F> for Chars<F> {
@@ -791,6 +807,20 @@ impl<F: Real> Params<F> for Chars<F> {
         match self {
             Chars::Cnn(layer) => layer.tensors_mut(),
             Chars::Lstm(layer) => layer.tensors_mut(),
+        }
+    }
+
+    fn add_slices<'a>(&'a self, all: &mut Vec<&'a [F]>) {
+        match self {
+            Chars::Cnn(layer) => layer.add_slices(all),
+            Chars::Lstm(layer) => layer.add_slices(all),
+        }
+    }
+
+    fn add_slices_mut<'a>(&'a mut self, all: &mut Vec<&'a mut [F]>) {
+        match self {
+            Chars::Cnn(layer) => layer.add_slices_mut(all),
+            Chars::Lstm(layer) => layer.add_slices_mut(all),
         }
     }
 }
@@ -823,6 +853,22 @@ impl<F: Real> Params<F> for Network<F> {
 
     fn tensors_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, F>)> {
         parts!(self, iter_mut, as_mut, tensors_mut)
+    }
+
+    fn add_slices<'a>(&'a self, all: &mut Vec<&'a [F]>) {
+        self.projection.iter().for_each(|layer| layer.add_slices(all));
+        self.chars.iter().for_each(|layer| layer.add_slices(all));
+        self.encoder.iter().for_each(|layer| layer.add_slices(all));
+        self.dense.add_slices(all);
+        self.crf.iter().for_each(|layer| layer.add_slices(all));
+    }
+
+    fn add_slices_mut<'a>(&'a mut self, all: &mut Vec<&'a mut [F]>) {
+        self.projection.iter_mut().for_each(|layer| layer.add_slices_mut(all));
+        self.chars.iter_mut().for_each(|layer| layer.add_slices_mut(all));
+        self.encoder.iter_mut().for_each(|layer| layer.add_slices_mut(all));
+        self.dense.add_slices_mut(all);
+        self.crf.iter_mut().for_each(|layer| layer.add_slices_mut(all));
     }
 }
 

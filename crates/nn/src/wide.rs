@@ -13,8 +13,8 @@
 //! network below has to learn to do without.
 
 use ndarray::{Array2, CowArray, Ix2};
-use tensor::Real;
 use tensor::random::{Purpose, Stream};
+use tensor::{Real, scratch};
 
 use crate::dropout::Noise;
 use crate::embedding::{RowGrads, add_table_rows};
@@ -84,12 +84,17 @@ impl<F: Real> Wide<F> {
         assert_eq!(ds.ncols(), self.table.ncols(), "ds is shaped like the scores");
         let features = per_token(ids, kept, ds.nrows());
         let Some(kept) = kept else {
-            return RowGrads { ids: ids.to_vec(), rows: ds.clone() };
+            return RowGrads { ids: ids.to_vec(), rows: scratch::copy(&ds.view()) };
         };
-        let n: Vec<usize> = (0..ds.nrows()).filter(|&n| kept[n]).collect();
-        let ids = n.iter().flat_map(|n| &ids[n * features..][..features]);
-        let ids = ids.copied().collect();
-        RowGrads { ids, rows: ds.select(ndarray::Axis(0), &n) } // (1'), summed by whoever uses it
+        let n = kept.iter().filter(|&&kept| kept).count();
+        let mut rows = scratch::take((n, ds.ncols()));
+        let mut ids_kept = Vec::with_capacity(n * features);
+        let mut to = rows.rows_mut().into_iter();
+        for (n, ds_n) in ds.rows().into_iter().enumerate().filter(|&(n, _)| kept[n]) {
+            ids_kept.extend_from_slice(&ids[n * features..][..features]);
+            to.next().expect("a row for each token kept").assign(&ds_n);
+        }
+        RowGrads { ids: ids_kept, rows } // (1'), summed by whoever uses it
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod activation;
 mod adam;
+mod beside;
 pub mod init;
 mod kernels;
 mod lstm;
@@ -18,8 +19,9 @@ pub mod scratch;
 pub mod simd;
 
 pub use adam::{AdamRates, adam_update};
+pub use beside::both;
 pub use kernels::{prefetch, vectorised};
 pub use lstm::{LstmKernel, LstmStep};
-pub use product::{Packed, add_dot, dot, dot_bias, dot_into};
+pub use product::{Packed, add_dot, dot, dot_bias, dot_bias_into, dot_into};
 pub use real::Real;
 pub use reduce::{add_rows, log_sum_exp, softmax_in_place, sum_of_squares};

@@ -12,7 +12,14 @@ use crate::kernels::amx;
 use crate::kernels::gemm::{Gemm, Left, Pack, Right, Start, packed_len};
 use crate::scratch::{self, Lent};
 use crate::simd::Level;
-use crate::{Real, kernels, simd};
+use crate::{Real, both, kernels, simd};
+
+/// Multiply-adds from which on a product is cut in two: some 20 µs of work, against less than 1 for offering
+/// half of it.
+const WORTH_HALVING: usize = 1 << 21;
+
+/// Rows at whose multiples products are cut, so that few of the kernels' tiles are cut too.
+const TILE_ROWS: usize = 12;
 
 /// A B: (m, k) · (k, n) → (m, n).
 ///
@@ -51,13 +58,26 @@ pub fn dot_bias<F: Real>(
     b: &ArrayBase<impl Data<Elem = F>, Ix2>,
     bias: &Array1<F>,
 ) -> Array2<F> {
-    assert_eq!(bias.len(), b.ncols(), "one bias a column");
     let mut c = scratch::take((a.nrows(), b.ncols()));
+    dot_bias_into(&mut c, a, b, bias);
+    c
+}
+
+/// C ← A B + 1 bᵀ, as [`dot_bias`].
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn dot_bias_into<F: Real>(
+    c: &mut Array2<F>,
+    a: &ArrayBase<impl Data<Elem = F>, Ix2>,
+    b: &ArrayBase<impl Data<Elem = F>, Ix2>,
+    bias: &Array1<F>,
+) {
+    assert_eq!(bias.len(), b.ncols(), "one bias a column");
     if fast(&mut c.view_mut(), a.view(), b.view(), Onto::Bias(bias)).is_none() {
         c.assign(bias);
-        general_mat_mul(F::one(), a, b, F::one(), &mut c);
+        general_mat_mul(F::one(), a, b, F::one(), c);
     }
-    c
 }
 
 /// C += A B: (m, k) · (k, n) into (m, n).
@@ -157,7 +177,7 @@ fn fast<F: Real>(
     }
     if let Some(rows) = b.to_slice() {
         let b = Right::Rows { data: F::as_f32(rows)?, row: n };
-        kernels::run(level, Gemm { m, k, n, a, b, start, c, c_row: n });
+        run(level, Gemm { m, k, n, a, b, start, c, c_row: n });
         return Some(());
     }
     // Lying by columns, B is laid out anew: W of x Wᵀ, a small part of the work.
@@ -166,8 +186,26 @@ fn fast<F: Real>(
     let mut packed = Lent::from(scratch::take((1, packed_len(level, k, n))));
     kernels::run(level, Pack { k, n, bt, row: k, blocks: packed.as_slice_mut()? });
     let b = Right::Blocks(packed.as_slice()?);
-    kernels::run(level, Gemm { m, k, n, a, b, start, c, c_row: n });
+    run(level, Gemm { m, k, n, a, b, start, c, c_row: n });
     Some(())
+}
+
+/// Runs `gemm`; a large one by halves, for a thread that waits. A row does not depend on those beside it.
+fn run(level: Level, gemm: Gemm<'_>) {
+    let Gemm { m, k, n, a, b, start, c, c_row } = gemm;
+    let upper = (m / 2).next_multiple_of(TILE_ROWS);
+    if upper >= m || m * k * n < WORTH_HALVING {
+        return kernels::run(level, Gemm { m, k, n, a, b, start, c, c_row });
+    }
+    let (c, c_lower) = c.split_at_mut(upper * c_row);
+    let a_lower = Left { data: &a.data[upper * a.row..], ..a };
+    both(
+        || kernels::run(level, Gemm { m: upper, k, n, a, b, start, c, c_row }),
+        || {
+            let m = m - upper;
+            kernels::run(level, Gemm { m, k, n, a: a_lower, b, start, c: c_lower, c_row })
+        },
+    );
 }
 
 /// Distance between neighbours along an axis, if they do not lie backwards.

@@ -150,6 +150,11 @@ pub fn level() -> Level {
     FORCED.get().unwrap_or_else(|| from_environment().unwrap_or_else(|e| panic!("{e}")))
 }
 
+/// Whether this thread runs under [`with_level`].
+pub(crate) fn is_forced() -> bool {
+    FORCED.get().is_some()
+}
+
 /// Runs `f` with all kernels that it calls on this thread at `level`: for tests and benches.
 ///
 /// # Panics

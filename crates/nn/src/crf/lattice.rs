@@ -76,6 +76,8 @@ pub(super) struct Lattice {
     pub b: Vec<f64>,
     /// (T, P) P(y_t = j), never a logarithm.
     pub p: Vec<f64>,
+    /// (P) β of the step at hand.
+    pub beta: Vec<f64>,
     /// (T + 1) log c_t.
     pub log_c: Vec<f64>,
 }

@@ -99,10 +99,11 @@ pub(super) fn backward(lattice: &mut Lattice, chain: &Chain) {
 #[inline(always)]
 fn backward_steps(lattice: &mut Lattice, chain: &Chain) {
     let (width, exp) = (chain.width(), &chain.exp);
-    let Lattice { e, alpha, b, p, .. } = lattice;
+    let Lattice { e, alpha, b, p, beta, .. } = lattice;
     let n = alpha.len() / width;
     let c: f64 = alpha[(n - 1) * width..].iter().zip(&exp.end).map(|(a, e)| a * e).sum();
-    let mut beta: Vec<f64> = exp.end.iter().map(|e| e / c).collect(); // (3')
+    beta.clear();
+    beta.extend(exp.end.iter().map(|e| e / c)); // (3')
     for t in (0..n).rev() {
         let row = t * width..(t + 1) * width;
         let (e, alpha) = (&e[row.clone()], &alpha[row.clone()]);
@@ -111,7 +112,7 @@ fn backward_steps(lattice: &mut Lattice, chain: &Chain) {
             p[j] = alpha[j] * beta[j]; // (3')
             b[j] = e[j] * beta[j]; // (2')
         }
-        exp.from.product(b, &mut beta);
+        exp.from.product(b, beta);
     }
 }
 
