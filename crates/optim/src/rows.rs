@@ -19,11 +19,24 @@ pub struct SummedRows<F> {
     pub rows: Array2<F>,
 }
 
-/// Finds the place of a row among those touched so far, in constant time; kept from batch to batch.
+impl<F> Default for SummedRows<F> {
+    fn default() -> Self {
+        let nothing = Array2::from_shape_vec((0, 0), Vec::new()).expect("no numbers, no places");
+        Self { ids: Vec::new(), rows: nothing }
+    }
+}
+
+/// Sums the rows of shards; kept from batch to batch, with its lists.
 #[derive(Clone, Debug)]
 pub struct Summer {
     /// (V) 1 + place among the touched rows, 0 for an untouched one.
     place: Vec<u32>,
+    /// (U + 1) where the gradients of each touched row stand in `sources`, and the end.
+    starts: Vec<u32>,
+    /// (U) where the next gradient of each touched row is to be written.
+    next: Vec<u32>,
+    /// Shard and row of every gradient, those of a touched row together, in the order of the shards.
+    sources: Vec<(u32, u32)>,
 }
 
 /// Touched rows that one task works on at a time.
@@ -38,7 +51,8 @@ const AHEAD: usize = 6;
 impl Summer {
     /// For a table of `n` rows.
     pub fn new(n: usize) -> Self {
-        Self { place: vec![0; n] }
+        let [starts, next] = [(); 2].map(|()| Vec::new());
+        Self { place: vec![0; n], starts, next, sources: Vec::new() }
     }
 
     /// Sums the gradients of `shards`, in their order and within each from the first row to the last.
@@ -46,28 +60,29 @@ impl Summer {
     /// # Panics
     /// If an id is not a row of the table.
     pub fn sum<F: Real>(&mut self, shards: &[&RowGrads<F>]) -> SummedRows<F> {
-        let width = shards.first().map_or(0, |s| s.rows.ncols());
-        let mut ids = Vec::new();
-        let mut counts: Vec<u32> = Vec::new();
-        for &id in shards.iter().flat_map(|s| &s.ids) {
-            let place = &mut self.place[id as usize];
-            if *place == 0 {
-                ids.push(id);
-                counts.push(0);
-                *place = ids.len() as u32;
-            }
-            counts[*place as usize - 1] += 1;
-        }
-        let (starts, sources) = self.sources(shards, &counts);
-        ids.iter().for_each(|&id| self.place[id as usize] = 0);
+        let mut sum = SummedRows::default();
+        self.sum_into(&mut sum, shards);
+        sum
+    }
 
+    /// As [`Summer::sum`], into the memory of an earlier sum.
+    ///
+    /// # Panics
+    /// If an id is not a row of the table.
+    pub fn sum_into<F: Real>(&mut self, sum: &mut SummedRows<F>, shards: &[&RowGrads<F>]) {
+        let SummedRows { ids, rows } = std::mem::take(sum);
+        let (mut ids, (mut rows, _)) = (ids, rows.into_raw_vec_and_offset());
+        self.find(shards, &mut ids);
+        let width = shards.first().map_or(0, |s| s.rows.ncols());
+        rows.clear();
+        rows.resize(ids.len() * width, F::zero());
+
+        let Self { starts, sources, .. } = &*self;
         let grads: Vec<&[F]> =
             shards.iter().map(|s| s.rows.as_slice().expect("row-major")).collect();
         let grad =
             |&(shard, row): &(u32, u32)| &grads[shard as usize][row as usize * width..][..width];
-        let mut rows = Array2::zeros((ids.len(), width));
-        let flat = rows.as_slice_mut().expect("row-major");
-        flat.par_chunks_mut((CHUNK * width).max(1)).enumerate().for_each(|(chunk, rows)| {
+        rows.par_chunks_mut((CHUNK * width).max(1)).enumerate().for_each(|(chunk, rows)| {
             vectorised(
                 #[inline(always)]
                 || {
@@ -80,34 +95,42 @@ impl Summer {
                 },
             );
         });
-        SummedRows { ids, rows }
+        let shape = (ids.len(), width);
+        let rows = Array2::from_shape_vec(shape, rows).expect("a row for each id");
+        *sum = SummedRows { ids, rows };
     }
 
-    /// Shard and row of every gradient, grouped by touched row: those of the u-th stand at
-    /// starts[u]..starts[u + 1], in the order of the shards.
-    fn sources<F: Real>(
-        &self,
-        shards: &[&RowGrads<F>],
-        counts: &[u32],
-    ) -> (Vec<u32>, Vec<(u32, u32)>) {
-        let mut starts = Vec::with_capacity(counts.len() + 1);
+    /// Puts the touched rows into `ids`, in the order of first touch, and finds the sources of each.
+    fn find<F: Real>(&mut self, shards: &[&RowGrads<F>], ids: &mut Vec<u32>) {
+        let Self { place, starts, next, sources } = self;
+        (ids.clear(), next.clear());
+        for &id in shards.iter().flat_map(|s| &s.ids) {
+            let place = &mut place[id as usize];
+            if *place == 0 {
+                ids.push(id);
+                next.push(0);
+                *place = ids.len() as u32;
+            }
+            next[*place as usize - 1] += 1;
+        }
+        // From how many each has to where they begin.
+        starts.clear();
         let mut total = 0;
-        for &n in counts {
+        for next in next.iter_mut() {
             starts.push(total);
-            total += n;
+            total += std::mem::replace(next, total);
         }
         starts.push(total);
-        let mut next = starts.clone();
-        let mut sources = vec![(0, 0); total as usize];
+        sources.resize(total as usize, (0, 0));
         for (s, shard) in shards.iter().enumerate() {
             let per_row = shard.per_row();
             for (r, &id) in shard.ids.iter().enumerate() {
-                let at = &mut next[self.place[id as usize] as usize - 1];
+                let at = &mut next[place[id as usize] as usize - 1];
                 sources[*at as usize] = (s as u32, (r / per_row) as u32);
                 *at += 1;
             }
         }
-        (starts, sources)
+        ids.iter().for_each(|&id| place[id as usize] = 0);
     }
 }
 

@@ -9,7 +9,7 @@ use nn::embedding::RowGrads;
 use nn::tagger::{Network, TableGrads, Tagger};
 use nn::{Params, dropout::Noise};
 use optim::rows::{SummedRows, Summer};
-use optim::sum::{clip_factor, squared_norm, sum_tree};
+use optim::sum::{clip_factor, sum_tree};
 use optim::{Adam, RowAdam, schedule};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -155,8 +155,10 @@ pub struct Trainer {
     pub(crate) average: Option<Tagger<f32>>,
     pub(crate) position: Position,
     pub(crate) history: Vec<EpochRecord>,
-    /// One gradient for each group of shards.
+    /// One gradient for each group of shards, as many as a batch needed so far.
     grads: Vec<Network<f32>>,
+    /// What the shards of each group left behind in the last step.
+    outcomes: Vec<Vec<ShardOutcome>>,
     /// What makes the steps in place of this processor, if anything does.
     pub(crate) device: Option<Box<dyn Device + Send + Sync>>,
 }
@@ -165,13 +167,35 @@ pub struct Trainer {
 pub(crate) struct Table {
     pub(crate) adam: RowAdam<f32>,
     summer: Summer,
+    /// The gradient over a whole batch.
+    grads: SummedRows<f32>,
 }
 
 impl Table {
     fn new((rows, columns): (usize, usize)) -> Self {
-        Self { adam: RowAdam::new((rows, columns)), summer: Summer::new(rows) }
+        let adam = RowAdam::new((rows, columns));
+        Self { adam, summer: Summer::new(rows), grads: SummedRows::default() }
+    }
+
+    /// Sums what the shards of a batch leave behind of this table. Σ g².
+    fn sum(&mut self, shards: &[Vec<ShardOutcome>], of: Of) -> f64 {
+        let shards: Vec<&RowGrads<f32>> =
+            shards.iter().flatten().filter_map(|shard| of(&shard.rows)).collect();
+        self.summer.sum_into(&mut self.grads, &shards);
+        self.grads.squared_norm()
+    }
+
+    /// Adam for the rows of `weights`: those that the batch touched if `lazy`, otherwise all.
+    fn update(&mut self, mut weights: ArrayViewMut2<'_, f32>, rates: &AdamRates<f32>, lazy: bool) {
+        match lazy {
+            true => self.adam.update_touched(&mut weights, &self.grads, rates),
+            false => self.adam.update_all(&mut weights, &self.grads, rates),
+        }
     }
 }
+
+/// Which table's rows.
+type Of = fn(&TableGrads<f32>) -> Option<&RowGrads<f32>>;
 
 /// The average of the weights takes in every so many steps.
 const AVERAGE_EVERY: u64 = 16;
@@ -187,13 +211,19 @@ struct ShardOutcome {
     rows: TableGrads<f32>,
 }
 
-/// What a batch comes to, besides the gradient of the network.
-struct BatchGrads {
+impl ShardOutcome {
+    /// Gives the rows, which nobody needs any more, to the thread that computes the next shard.
+    fn give_back(self) {
+        let TableGrads { words, vectors, wide } = self.rows;
+        let rows = [Some(words), vectors, wide].into_iter().flatten();
+        rows.for_each(|grads| scratch::give(grads.rows));
+    }
+}
+
+/// What a batch comes to, besides its gradient.
+struct BatchOutcome {
     loss: f64,
     right: usize,
-    words: SummedRows<f32>,
-    wide: Option<SummedRows<f32>>,
-    vectors: Option<SummedRows<f32>>,
     squared_norm: f64,
 }
 
@@ -225,7 +255,8 @@ impl Trainer {
             average: (config.average > 0.0).then(|| tagger.clone()),
             position: Position::default(),
             history: Vec::new(),
-            grads: vec![tagger.network.clone(); GROUPS],
+            grads: Vec::new(),
+            outcomes: Vec::new(),
             device: None,
             config,
             dataset,
@@ -251,7 +282,7 @@ impl Trainer {
     /// Frees weights, moments and gradients, for a run that is over and whose best model is in its file.
     pub fn release(&mut self) {
         let nothing = Tagger::unfilled(self.tagger.spec.clone());
-        (self.average, self.grads) = (None, Vec::new());
+        (self.average, self.grads, self.outcomes) = (None, Vec::new(), Vec::new());
         self.adam = Adam::new(&nothing.network);
         for table in [Some(&mut self.words), self.wide.as_mut(), self.vectors.as_mut()] {
             table.into_iter().for_each(|table| *table = Table::new((0, 0)));
@@ -423,69 +454,77 @@ impl Trainer {
             self.position.step = step;
             return Ok((done.loss, done.right));
         }
-        let BatchGrads { loss, right, words, wide, vectors, squared_norm } =
-            self.gradient(sentences);
+        let BatchOutcome { loss, right, squared_norm } = self.gradient(sentences);
         if !loss.is_finite() || !squared_norm.is_finite() {
             return Err(self.not_finite(loss, Some(&self.grads[0])));
         }
         let rates = rates(clip_factor(squared_norm, self.config.clip));
         self.position.step = step;
-        self.adam.update(&mut self.tagger.network, &self.grads[0], &rates);
         let lazy = self.config.lazy_rows;
-        let update = |table: &mut Table, mut weights: ArrayViewMut2<f32>, grads| match lazy {
-            true => table.adam.update_touched(&mut weights, grads, &rates),
-            false => table.adam.update_all(&mut weights, grads, &rates),
-        };
-        update(&mut self.words, self.tagger.words.rows.view_mut(), &words);
-        let layers = self.wide.as_mut().zip(self.tagger.wide.as_mut());
-        if let (Some((table, layer)), Some(grads)) = (layers, &wide) {
-            update(table, layer.table.view_mut(), grads);
+        let Tagger { network, words, .. } = &mut self.tagger;
+        rayon::join(
+            || self.adam.update(network, &self.grads[0], &rates),
+            || self.words.update(words.rows.view_mut(), &rates, lazy),
+        );
+        if let Some((table, layer)) = self.wide.as_mut().zip(self.tagger.wide.as_mut()) {
+            table.update(layer.table.view_mut(), &rates, lazy);
         }
         let layers = self.vectors.as_mut().zip(self.tagger.vectors.as_mut());
         let layers = layers.and_then(|(table, layer)| Some((table, layer.trained_mut()?)));
-        if let (Some((table, weights)), Some(grads)) = (layers, &vectors) {
-            update(table, weights.view_mut(), grads);
+        if let Some((table, weights)) = layers {
+            table.update(weights.view_mut(), &rates, lazy);
         }
         self.take_into_average();
         Ok((loss, right))
     }
 
-    /// Forward and backward of one batch. What it gives of the network is in `self.grads[0]`.
-    fn gradient(&mut self, sentences: &[u32]) -> BatchGrads {
+    /// Forward and backward of one batch. What it gives of the network is in `self.grads[0]`, what of a table in
+    /// the table's `grads`.
+    fn gradient(&mut self, sentences: &[u32]) -> BatchOutcome {
         let positions: usize = sentences.iter().map(|&i| self.dataset.positions(i)).sum();
         let shards = batch::deal(sentences, |i| self.dataset.positions(i));
         let groups = shards.len().min(GROUPS);
         let weight = 1.0 / positions as f32;
 
-        let mut grads = std::mem::take(&mut self.grads);
-        let outcomes: Vec<Vec<ShardOutcome>> = grads[..groups]
-            .par_iter_mut()
-            .enumerate()
-            .map(|(g, grads)| {
-                grads.clear();
-                let mine = shards.iter().skip(g).step_by(groups);
-                mine.map(|sentences| self.shard(sentences, weight, grads)).collect()
-            })
-            .collect();
-        sum_tree(&mut grads[..groups]);
-        self.grads = grads;
-        let outcomes: Vec<ShardOutcome> = outcomes.into_iter().flatten().collect();
-        let loss: f64 = outcomes.iter().map(|o| o.loss).sum();
-        let right = outcomes.iter().map(|o| o.right).sum();
-        let words: Vec<&RowGrads<f32>> = outcomes.iter().map(|o| &o.rows.words).collect();
-        let wide: Vec<&RowGrads<f32>> =
-            outcomes.iter().filter_map(|o| o.rows.wide.as_ref()).collect();
-        let vectors: Vec<&RowGrads<f32>> =
-            outcomes.iter().filter_map(|o| o.rows.vectors.as_ref()).collect();
-        let (words, wide) = rayon::join(
-            || self.words.summer.sum(&words),
-            || self.wide.as_mut().map(|t| t.summer.sum(&wide)),
+        let (mut grads, mut outcomes) =
+            (std::mem::take(&mut self.grads), std::mem::take(&mut self.outcomes));
+        while grads.len() < groups {
+            grads.push(self.tagger.network.clone());
+            outcomes.push(Vec::new());
+        }
+        let pairs = grads[..groups].par_iter_mut().zip(&mut outcomes[..groups]);
+        pairs.enumerate().for_each(|(g, (grads, outcomes))| {
+            outcomes.drain(..).for_each(ShardOutcome::give_back);
+            grads.clear();
+            let mine = shards.iter().skip(g).step_by(groups);
+            outcomes.extend(mine.map(|sentences| self.shard(sentences, weight, grads)));
+        });
+        let done = &outcomes[..groups];
+        let [words, wide, vectors] =
+            [Some(&mut self.words), self.wide.as_mut(), self.vectors.as_mut()];
+        let sum =
+            |table: Option<&mut Table>, of: Of| table.map_or(0.0, |table| table.sum(done, of));
+        let (network, (words, (wide, vectors))) = rayon::join(
+            || sum_tree(&mut grads[..groups]),
+            || {
+                rayon::join(
+                    || sum(words, |rows| Some(&rows.words)),
+                    || {
+                        (
+                            sum(wide, |rows| rows.wide.as_ref()),
+                            sum(vectors, |rows| rows.vectors.as_ref()),
+                        )
+                    },
+                )
+            },
         );
-        let vectors = self.vectors.as_mut().map(|t| t.summer.sum(&vectors));
-        let squared_norm = squared_norm(&self.grads[0])
-            + words.squared_norm()
-            + [&wide, &vectors].into_iter().flatten().map(|rows| rows.squared_norm()).sum::<f64>();
-        BatchGrads { loss, right, words, wide, vectors, squared_norm }
+        let outcome = BatchOutcome {
+            loss: done.iter().flatten().map(|o| o.loss).sum(),
+            right: done.iter().flatten().map(|o| o.right).sum(),
+            squared_norm: network + words + (wide + vectors),
+        };
+        (self.grads, self.outcomes) = (grads, outcomes);
+        outcome
     }
 
     /// Forward and backward over the batches of the present epoch, without a step: how many real tokens, and
