@@ -65,8 +65,8 @@ struct Words<F> {
 
 /// A word: one that shares its first row with it, but not the others, has to do without a slot.
 struct Word<F> {
-    others: Box<[u32]>, // (T − 1) its rows but the first, which the slot says
-    a: Box<[F]>,        // (Σ 4H)
+    rows: Box<[u32]>, // (T)
+    a: Box<[F]>,      // (Σ 4H)
 }
 
 impl<F: Real> Ready<F> {
@@ -160,7 +160,7 @@ impl<F: Real> Words<F> {
 
     /// The word of a token's rows, if it came before.
     fn get(&self, rows: &[u32]) -> Option<&Word<F>> {
-        self.slots.get(rows[0] as usize)?.get().filter(|word| *word.others == rows[1..])
+        self.slots.get(rows[0] as usize)?.get().filter(|word| *word.rows == *rows)
     }
 
     /// a (N, 4H) of each direction for `rows` (N·T).
@@ -217,7 +217,7 @@ impl<F: Real> Words<F> {
             let mut a = Vec::with_capacity(self.widths.iter().sum());
             made.iter().for_each(|made| a.extend_from_slice(row(made, k)));
             // Another thread may have been sooner, with the same word or another.
-            let _ = slot.set(Word { others: rows[1..].into(), a: a.into() });
+            let _ = slot.set(Word { rows: rows.into(), a: a.into() });
         }
     }
 }

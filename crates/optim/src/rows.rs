@@ -103,7 +103,8 @@ impl Summer {
     /// Puts the touched rows into `ids`, in the order of first touch, and finds the sources of each.
     fn find<F: Real>(&mut self, shards: &[&RowGrads<F>], ids: &mut Vec<u32>) {
         let Self { place, starts, next, sources } = self;
-        (ids.clear(), next.clear());
+        ids.clear();
+        next.clear();
         for &id in shards.iter().flat_map(|s| &s.ids) {
             let place = &mut place[id as usize];
             if *place == 0 {

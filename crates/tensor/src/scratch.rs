@@ -30,7 +30,7 @@ impl<F: Real> Pool<F> {
     /// A pool of nothing.
     pub const EMPTY: Self = Self { free: Vec::new() };
 
-    /// n numbers or more: the smallest piece that holds them, or a new one in place of the largest.
+    /// n numbers: the smallest piece that holds them, or a new one in place of the largest.
     fn take(&mut self, n: usize) -> Vec<F> {
         let fits = |v: &Vec<F>| v.capacity() >= n;
         let pieces = || self.free.iter().enumerate();
@@ -41,9 +41,7 @@ impl<F: Real> Pool<F> {
             // Room for a batch that is somewhat larger than any before.
             piece = Vec::with_capacity(n + n / 4);
         }
-        if piece.len() < n {
-            piece.resize(n, F::zero()); // only what it never held: it is not cut when less of it is used
-        }
+        piece.resize(n, F::zero());
         piece
     }
 

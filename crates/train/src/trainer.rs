@@ -504,20 +504,12 @@ impl Trainer {
             [Some(&mut self.words), self.wide.as_mut(), self.vectors.as_mut()];
         let sum =
             |table: Option<&mut Table>, of: Of| table.map_or(0.0, |table| table.sum(done, of));
-        let (network, (words, (wide, vectors))) = rayon::join(
-            || sum_tree(&mut grads[..groups]),
-            || {
-                rayon::join(
-                    || sum(words, |rows| Some(&rows.words)),
-                    || {
-                        (
-                            sum(wide, |rows| rows.wide.as_ref()),
-                            sum(vectors, |rows| rows.vectors.as_ref()),
-                        )
-                    },
-                )
-            },
-        );
+        let tables = || {
+            let wide = || sum(wide, |rows| rows.wide.as_ref());
+            rayon::join(|| sum(words, |rows| Some(&rows.words)), wide)
+        };
+        let (network, (words, wide)) = rayon::join(|| sum_tree(&mut grads[..groups]), tables);
+        let vectors = sum(vectors, |rows| rows.vectors.as_ref());
         let outcome = BatchOutcome {
             loss: done.iter().flatten().map(|o| o.loss).sum(),
             right: done.iter().flatten().map(|o| o.right).sum(),

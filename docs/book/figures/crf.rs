@@ -44,7 +44,7 @@ fn believed(run: &Run) -> Believed<'_> {
         let scores = trainer.tagger().scores(input);
         let marginals = chain.marginals(&scores, &packing);
         let best = chain.viterbi(&scores, &packing);
-        Believed { words, gold: dataset.gold(i).to_vec(), best, scores, marginals }
+        Believed { words, gold: dataset.gold(i).collect(), best, scores, marginals }
     };
     let doubt = |b: &Believed<'_>| {
         b.marginals.iter().filter(|p| **p > 0.0).map(|p| f64::from(-p * p.ln())).sum::<f64>()
