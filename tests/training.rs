@@ -171,9 +171,9 @@ fn balanced_classes_weigh_in_the_loss() {
 #[test]
 fn few_sentences_are_trained_on_for_min_steps() {
     let trainer = trained(&[("min-steps", "60"), ("batch", "32")]);
-    let batches = trainer.dataset().split.train.len().div_ceil(4);
+    let batches = trainer.dataset().split.train.len().div_ceil(8);
     assert!(3 * batches < 60, "3 epochs are too few");
-    assert_eq!(trainer.config().batch, 4);
+    assert_eq!(trainer.config().batch, 8);
     assert_eq!(trainer.history().len(), 60usize.div_ceil(batches));
 }
 

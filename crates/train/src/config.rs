@@ -155,13 +155,16 @@ pub struct Extent {
 }
 
 /// `min-steps` makes batches of no fewer sentences …
-const SMALLEST_BATCH: usize = 4;
+const SMALLEST_BATCH: usize = 8;
 
 /// … unless these have more tokens than this, on average.
-const SMALLEST_BATCH_TOKENS: usize = 80;
+const SMALLEST_BATCH_TOKENS: usize = 160;
 
-/// If the smallest batches do not give `min-steps` steps, epochs are added until there are this many …
-const FEWEST_STEPS: usize = 1_000;
+/// If the smallest batches do not give `min-steps` steps, there are as many epochs as would, but this many at most …
+const ENOUGH_EPOCHS: usize = 6;
+
+/// … unless there are fewer steps than this: then as many epochs as would give these …
+const FEWEST_STEPS: usize = 500;
 
 /// … or this many epochs.
 const MOST_EPOCHS: usize = 30;
@@ -264,9 +267,10 @@ impl Config {
         Self::from_table(all)
     }
 
-    /// Makes a run that is too short for `part` longer, unless `min-steps` is 0. `batch` is halved, down to 4 sentences or
-    /// 80 tokens, until there are `min-steps` steps. If there are not even 1,000 then, epochs are added, up to 30. Where
-    /// tokens are single characters, there are 12 at least. Done again, it changes nothing.
+    /// Makes a run that is too short for `part` longer, unless `min-steps` is 0. `batch` is halved, down to 8 sentences or
+    /// 160 tokens, until there are `min-steps` steps. If that is not enough, epochs are added, up to 6; if there are not
+    /// even 500 steps then, up to 30. Where tokens are single characters, there are 12 at least. Done again, it changes
+    /// nothing.
     pub fn fit_to(&mut self, part: Extent) {
         if self.min_steps == 0 {
             return;
@@ -280,8 +284,10 @@ impl Config {
         while self.epochs as usize * an_epoch(self) < self.min_steps && self.batch >= 2 * smallest {
             self.batch /= 2;
         }
-        let fewest = self.min_steps.min(FEWEST_STEPS).div_ceil(an_epoch(self)).min(MOST_EPOCHS);
-        self.epochs = self.epochs.max(fewest as u32);
+        let to_reach = |steps: usize, most: usize| steps.div_ceil(an_epoch(self)).min(most);
+        let enough = to_reach(self.min_steps, ENOUGH_EPOCHS);
+        let fewest = to_reach(self.min_steps.min(FEWEST_STEPS), MOST_EPOCHS);
+        self.epochs = self.epochs.max(enough.max(fewest) as u32);
     }
 
     /// This configuration with other values for some keys, as flags give them. Who gives epochs or batch means them:
@@ -701,7 +707,7 @@ mod tests {
     #[test]
     fn few_sentences_get_smaller_batches_and_then_more_epochs() {
         let with = |sentences: usize, length: usize, letters: usize, set: &[(&str, &str)]| {
-            let all = [&[("epochs", "6"), ("batch", "32"), ("min-steps", "3000")], set].concat();
+            let all = [&[("epochs", "3"), ("batch", "32"), ("min-steps", "3000")], set].concat();
             let mut c = Config::resolve(None, None, &flags(&all)).unwrap();
             let tokens = sentences * length;
             let part = Extent { sentences, tokens, characters: tokens * letters };
@@ -712,22 +718,24 @@ mod tests {
             (c.batch, c.epochs)
         };
         let of = |sentences: usize, set: &[(&str, &str)]| with(sentences, 20, 5, set);
-        assert_eq!(of(32_000, &[]), (32, 6)); // 6,000
-        assert_eq!(of(8_000, &[]), (16, 6));
-        assert_eq!(of(4_400, &[]), (8, 6));
-        assert_eq!(of(1_000, &[]), (4, 6)); // 1,500
-        assert_eq!(of(500, &[]), (4, 8)); // 1,000
-        assert_eq!(of(10, &[]), (4, 30));
+        assert_eq!(of(32_000, &[]), (32, 3)); // 3,000
+        assert_eq!(of(16_000, &[]), (16, 3));
+        assert_eq!(of(8_000, &[]), (8, 3));
+        assert_eq!(of(4_400, &[]), (8, 6)); // 3,300
+        assert_eq!(of(6_000, &[]), (8, 4)); // 3,000
+        assert_eq!(of(1_000, &[]), (8, 6)); // 750
+        assert_eq!(of(500, &[]), (8, 8)); // 504
+        assert_eq!(of(10, &[]), (8, 30));
         assert_eq!(of(0, &[]), (1, 30));
-        assert_eq!(of(4_400, &[("accumulate", "4")]), (4, 6));
-        assert_eq!(of(10, &[("min-steps", "0")]), (32, 6));
+        assert_eq!(of(4_400, &[("accumulate", "4")]), (8, 6));
+        assert_eq!(of(10, &[("min-steps", "0")]), (32, 3));
         assert_eq!(of(10, &[("epochs", "50"), ("batch", "5")]), (5, 50));
         // Few, but long: whole documents.
-        assert_eq!(with(2_000, 200, 5, &[]), (4, 6));
+        assert_eq!(with(2_000, 200, 5, &[]), (2, 3));
         assert_eq!(with(200, 1_000, 5, &[]), (1, 6));
         // Characters.
         assert_eq!(with(2_000, 100, 1, &[]), (8, 12));
-        assert_eq!(with(2_000, 100, 1, &[("min-steps", "0")]), (32, 6));
+        assert_eq!(with(2_000, 100, 1, &[("min-steps", "0")]), (32, 3));
     }
 
     #[test]

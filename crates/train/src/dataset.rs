@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use data::split::Split;
 use data::{Corpus, Error, Numbers, Result, Scheme, TagSet, UNK, Vocab, Warning};
 
+use crate::affixes::KnownAffixes;
 use crate::config::{CharsName, Config, Extent, VocabularyFrom};
 use crate::lexicon::{Lexicon, WithPos, WordCode};
 use crate::vectors::{self, Pretrained};
@@ -109,6 +110,8 @@ impl Dataset {
         };
         let code = WordCode {
             affix_rows: config.affix_rows,
+            affixes: (config.affix_rows > 0)
+                .then(|| KnownAffixes::of(corpus, from, u64::from(config.min_count))),
             wide_rows: match config.wide_rows {
                 0 => 0,
                 rows => rows.min((MOST_WIDE_WEIGHTS / tags.len()).max(1) as u32),

@@ -9,6 +9,7 @@ use nn::chars::Spellings;
 use nn::tagger::Input;
 use serde::{Deserialize, Serialize};
 
+use crate::affixes::KnownAffixes;
 use crate::vectors::VectorWords;
 
 /// How words become rows of tables: part of the model.
@@ -16,8 +17,12 @@ use crate::vectors::VectorWords;
 pub struct WordCode {
     /// Words with a row of their own.
     pub vocab: Vocab,
-    /// Rows of each table of affixes and shapes; 0: there are none.
+    /// Rows that the affixes and shapes of a table share; 0: there are no such tables.
     pub affix_rows: u32,
+    /// Affixes and shapes with a place among these rows; all others have the one row after them. A model without this
+    /// gives every affix a place.
+    #[serde(default)]
+    pub affixes: Option<KnownAffixes>,
     /// Rows of the wide table; 0: there is none.
     pub wide_rows: u32,
     /// Whether spellings are read.
@@ -76,11 +81,19 @@ impl WordCode {
     pub fn tables(&self) -> Vec<(String, usize)> {
         let mut tables = vec![("table".to_owned(), self.vocab.len())];
         if self.affix_rows > 0 {
-            let own = data::features::OWN.iter();
-            tables.extend(own.map(|name| ((*name).to_owned(), self.affix_rows as usize)));
+            let rows = self.affix_rows as usize + usize::from(self.affixes.is_some());
+            tables.extend(data::features::OWN.iter().map(|name| ((*name).to_owned(), rows)));
         }
         tables.extend(self.pos.as_ref().map(|pos| ("pos".to_owned(), 1 + pos.len())));
         tables
+    }
+
+    /// Row of the affix of table `k` with this hash.
+    fn affix_row(&self, k: usize, hash: u64) -> u32 {
+        match &self.affixes {
+            Some(known) if !known.knows(k, hash) => self.affix_rows,
+            _ => (hash % u64::from(self.affix_rows)) as u32,
+        }
     }
 
     fn n_tables(&self) -> usize {
@@ -128,8 +141,8 @@ impl Lexicon {
             if code.affix_rows > 0 || code.wide_rows > 0 {
                 let form = Form::of(word);
                 if code.affix_rows > 0 {
-                    let row = |hash: &u64| (hash % u64::from(code.affix_rows)) as u32;
-                    lexicon.rows.extend(form.own.iter().map(row));
+                    let own = form.own.iter().enumerate();
+                    lexicon.rows.extend(own.map(|(k, &hash)| code.affix_row(k, hash)));
                 }
                 lexicon.forms.push(form);
             }
@@ -249,6 +262,7 @@ mod tests {
         WordCode {
             vocab: Vocab::build(&corpus, &[0], 1, false),
             affix_rows: 10,
+            affixes: None,
             wide_rows: 20,
             letters: true,
             alphabet: vec!['a', 'b'],
@@ -272,6 +286,21 @@ mod tests {
         assert_eq!(pos(&input), [0, 1, 0, 0]);
         // Words alone have no part of speech.
         assert_eq!(Lexicon::new(["a"].into_iter(), &code).rows[9], 0);
+    }
+
+    #[test]
+    fn an_affix_that_is_not_known_reads_the_row_after_all_others() {
+        let corpus = Corpus::from_pairs(&[("ab cab", "O O")]);
+        let known = Some(KnownAffixes::of(&corpus, &[0], 1));
+        let code = WordCode { affixes: known, ..code() };
+        assert_eq!(code.tables()[1], ("lower".to_owned(), 11));
+        let rows = |code: &WordCode| Lexicon::new(["cab", "ab", "xyab"].into_iter(), code).rows;
+        let (ruled, free) = (rows(&code), rows(&WordCode { affixes: None, ..code.clone() }));
+        assert_eq!(ruled[..18], free[..18]);
+        // Of xyab, training showed the shape (as that of cab), and ab as the last two letters.
+        let unknown: Vec<bool> = ruled[19..].iter().map(|&row| row == 10).collect();
+        assert_eq!(unknown, [true, true, true, false, true, false, true, true]);
+        assert!(ruled[19..].iter().zip(&free[19..]).all(|(&a, &b)| a == b || a == 10));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! A run is fixed by its data, its [`Config`] and the kernel level of the processor (`tensor::simd`): the
 //! number of threads, an interruption and the machine's clock change no bit of the model.
 
+pub mod affixes;
 pub mod batch;
 mod checkpoint;
 pub mod codes;

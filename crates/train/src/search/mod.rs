@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     fn plan(method: Method, trials: usize) -> Plan {
-        let start = Config::preset("fast").unwrap();
+        let start = Config { epochs: 6, ..Config::preset("fast").unwrap() };
         let space = Space::parse(&["learning-rate=0.001..0.01", "batch=8,16"], &start).unwrap();
         Plan { start, space, method, trials, confirm: 2 }
     }
