@@ -181,6 +181,18 @@ impl Corpus {
         [self.word_ids.clone(), self.tag_ids.clone()]
     }
 
+    /// How many tokens of these sentences are each of the words, by number.
+    #[must_use]
+    pub fn word_counts(&self, sentences: &[u32]) -> Vec<u64> {
+        let mut counts = vec![0; self.words.len()];
+        for &number in sentences {
+            for &id in self.sentence(number as usize).word_ids() {
+                counts[id as usize] += 1;
+            }
+        }
+        counts
+    }
+
     /// Tokens of the longest sentence; 0 for an empty corpus.
     #[must_use]
     pub fn longest(&self) -> usize {

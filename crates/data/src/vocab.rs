@@ -40,14 +40,8 @@ impl Vocab {
     /// words that differ in case only are one (Unicode lower-casing).
     #[must_use]
     pub fn build(corpus: &Corpus, sentences: &[u32], min_count: u32, lower: bool) -> Self {
-        let mut by_word = vec![0_u64; corpus.words.len()];
-        for &number in sentences {
-            for &id in corpus.sentence(number as usize).word_ids() {
-                by_word[id as usize] += 1;
-            }
-        }
-        let seen = corpus.words.iter().zip(&by_word).filter(|(_, count)| **count > 0);
-        Self::from_counts(seen.map(|(word, &count)| (word, count)), min_count, lower)
+        let counted = corpus.words.iter().zip(corpus.word_counts(sentences));
+        Self::from_counts(counted.filter(|(_, count)| *count > 0), min_count, lower)
     }
 
     /// As [`build`](Self::build) from counted words; a word may come several times.

@@ -22,12 +22,9 @@ pub struct KnownAffixes {
 impl KnownAffixes {
     /// Those that the tokens of `sentences` show `min_count` times or more.
     pub fn of(corpus: &Corpus, sentences: &[u32], min_count: u64) -> Self {
-        let mut tokens: HashMap<&str, u64> = HashMap::new();
-        for &i in sentences {
-            corpus.sentence(i as usize).words().for_each(|w| *tokens.entry(w).or_default() += 1);
-        }
         let mut seen: [HashMap<u32, u64>; OWN.len()] = Default::default();
-        for (word, count) in tokens {
+        let counted = corpus.words.iter().zip(corpus.word_counts(sentences));
+        for (word, count) in counted.filter(|(_, count)| *count > 0) {
             for (seen, hash) in seen.iter_mut().zip(Form::of(word).own) {
                 *seen.entry(fingerprint(hash)).or_default() += count;
             }
