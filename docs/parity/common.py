@@ -44,12 +44,13 @@ def add_letters(batch, sentences):
 
 def members(weights):
     """The weights of each network that tags, under the names of one alone. A file holds those of the first as they
-    are, those of the others after `member.1.`, `member.2.` …; vectors that are not trained stand once for all."""
+    are, those of the others after `member.1.`, `member.2.` …; the wide part and vectors that are not trained stand
+    once for all. (The mean of a wide part that each adds is that wide part.)"""
     each = {}
     for name, values in weights.items():
         k, own = re.fullmatch(r"(?:member\.(\d+)\.)?(.+)", name).groups()
         each.setdefault(int(k or 0), {})[own] = values
-    shared = {name: values for name, values in each[0].items() if name.startswith("vectors.")}
+    shared = {name: values for name, values in each[0].items() if re.match(r"(vectors|wide)[./]", name)}
     return [shared | each[k] for k in sorted(each)]
 
 

@@ -85,14 +85,19 @@ impl<F: Real> Ready<F> {
         if self.level != simd::level() {
             return tagger.scores(input);
         }
-        if others.is_empty() {
-            return first.scores(tagger, input);
+        let mut input = input;
+        let wide = std::mem::take(&mut input.wide);
+        let mut scores = first.deep(tagger, input.clone());
+        if !others.is_empty() {
+            for (ready, member) in others.iter().zip(&tagger.others) {
+                scores += &ready.deep(member, input.clone());
+            }
+            scores /= F::of(tagger.spec.members as f64);
         }
-        let mut sum = first.scores(tagger, input.clone());
-        for (ready, member) in others.iter().zip(&tagger.others) {
-            sum += &ready.scores(member, input.clone());
+        if let Some(layer) = &tagger.wide {
+            layer.forward(&wide, None, &mut scores);
         }
-        sum / F::of(tagger.spec.members as f64)
+        scores
     }
 }
 
@@ -115,8 +120,9 @@ impl<F: Real> Member<F> {
         Some(Self { layers, dense: Packed::new(&tagger.network.dense.w)?, words })
     }
 
-    fn scores(&self, tagger: &Tagger<F>, input: Input) -> Array2<F> {
-        let Input { packing, words, wide, chars, vectors } = input;
+    /// As [`Tagger::deep`].
+    fn deep(&self, tagger: &Tagger<F>, input: Input) -> Array2<F> {
+        let Input { packing, words, chars, vectors, wide: _ } = input;
         let network = &tagger.network;
         let mut spelled = Some((vectors, chars));
         let mut below: Option<Array2<F>> = None;
@@ -140,11 +146,8 @@ impl<F: Real> Member<F> {
             below = Some(y);
         }
         let x = below.expect("at least one layer");
-        let mut scores = self.dense.dot_bias(&x, &network.dense.b);
+        let scores = self.dense.dot_bias(&x, &network.dense.b);
         scratch::give(x);
-        if let Some(layer) = &tagger.wide {
-            layer.forward(&wide, None, &mut scores);
-        }
         scores
     }
 }

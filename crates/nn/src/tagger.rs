@@ -22,18 +22,15 @@
 use std::borrow::Cow;
 
 use ndarray::{Array2, ArrayView1, ArrayViewD, ArrayViewMutD, Axis, concatenate, s};
-use tensor::Real;
-use tensor::scratch::{self, Lent};
+use tensor::{Real, scratch};
 
-use crate::bilstm::{self, BiLstm};
-use crate::char_cnn::{self, CharCnn};
-use crate::char_lstm::{self, CharLstm};
+use crate::bilstm::BiLstm;
 use crate::chars::{Spellings, tokens_of_words, words_of_tokens};
 use crate::crf::{Allowed, Chain, Crf};
 use crate::dense::{self, Dense};
 use crate::dropout::{self, Noise};
 use crate::embedding::RowGrads;
-use crate::lstm::{self, Lstm, Masks};
+use crate::lstm::{Lstm, Masks};
 use crate::packing::{Direction, Packing};
 use crate::params::{Params, within};
 use crate::projection::{self, Projection};
@@ -43,175 +40,15 @@ use crate::vectors::Vectors;
 use crate::wide::{Wide, kept_tokens};
 use crate::{keras_relu, softmax};
 
-/// What a tagger is made of.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Spec {
-    /// Tables whose rows are added for a word: name and number of rows. The first is the words' own.
-    pub tables: Vec<(String, usize)>,
-    /// Columns of these tables, D.
-    pub embedding: usize,
-    /// Pretrained vectors, if there are any.
-    pub vectors: Option<VectorSpec>,
-    /// How spellings are read, if they are.
-    pub chars: Option<CharSpec>,
-    /// Recurrent layers, from the words up.
-    pub encoder: Vec<LayerSpec>,
-    /// Whether a layer as wide as the one below adds its input to its output (He and others 2016).
-    pub residual: bool,
-    /// Dropout on the input of the dense layer.
-    pub dense_dropout: f64,
-    /// The wide part, if there is one.
-    pub wide: Option<WideSpec>,
-    /// Number of tags, K.
-    pub tags: usize,
-    /// What the scores mean.
-    pub head: Head,
-    /// Which tags may follow each other; decoding keeps to it. None: each token by itself.
-    pub rules: Option<Allowed>,
-    /// Taggers whose scores are averaged, M; one that is alone is 1.
-    pub members: usize,
-    /// (K) what the loss of a softmax weighs each tag with; None: all alike. Only training reads it.
-    pub tag_weights: Option<Vec<f64>>,
-}
+mod network;
+mod place;
+mod spec;
 
-/// The pretrained vectors of a [`Spec`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct VectorSpec {
-    /// Rows of the table, V; row 0 is that of words without a vector.
-    pub rows: usize,
-    /// Columns, P.
-    pub columns: usize,
-    /// Whether they are trained further.
-    pub tuned: bool,
-}
+pub use network::{Chars, Layer, Network};
+pub use place::{On, Place};
+pub use spec::{CharKind, CharSpec, Head, LayerKind, LayerSpec, Spec, VectorSpec, WideSpec};
 
-/// The wide part of a [`Spec`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct WideSpec {
-    /// Rows of its table, R.
-    pub rows: usize,
-    /// Chance that a token loses its wide scores in training.
-    pub dropout: f64,
-}
-
-/// How the letters of a word are read.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CharSpec {
-    /// By which layer.
-    pub kind: CharKind,
-    /// Number of characters, C.
-    pub n_chars: usize,
-    /// Columns of a character's row, E.
-    pub n_in: usize,
-    /// Columns of a word, M: filters, or twice the width of the state.
-    pub n_out: usize,
-}
-
-/// Which layer reads the letters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CharKind {
-    /// See [`CharCnn`].
-    Cnn,
-    /// See [`CharLstm`].
-    Lstm,
-}
-
-/// One recurrent layer of a [`Spec`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LayerSpec {
-    /// One direction or two.
-    pub kind: LayerKind,
-    /// Width of the state of each direction, H.
-    pub n_hidden: usize,
-    /// Dropout on the input.
-    pub dropout: f64,
-    /// Dropout on h on its way into the next step, one mask a sentence.
-    pub recurrent_dropout: f64,
-}
-
-/// Which recurrent layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LayerKind {
-    /// From left to right.
-    Lstm,
-    /// Both ways, side by side.
-    BiLstm,
-}
-
-/// What becomes of the scores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Head {
-    /// Softmax and cross-entropy: see [`softmax`].
-    Softmax,
-    /// The tutorial's: see [`keras_relu`].
-    KerasRelu,
-    /// A linear-chain CRF: see [`Crf`].
-    Crf,
-}
-
-impl LayerSpec {
-    /// Width of the output: H, or 2H for both directions.
-    pub fn n_out(&self) -> usize {
-        match self.kind {
-            LayerKind::Lstm => self.n_hidden,
-            LayerKind::BiLstm => 2 * self.n_hidden,
-        }
-    }
-}
-
-impl Spec {
-    /// A network of words, recurrent layers and a dense layer, and nothing else.
-    pub fn plain(
-        words: usize,
-        embedding: usize,
-        encoder: Vec<LayerSpec>,
-        tags: usize,
-        head: Head,
-    ) -> Self {
-        Self {
-            tables: vec![("table".into(), words)],
-            embedding,
-            vectors: None,
-            chars: None,
-            encoder,
-            residual: false,
-            dense_dropout: 0.0,
-            wide: None,
-            tags,
-            head,
-            rules: None,
-            members: 1,
-            tag_weights: None,
-        }
-    }
-
-    /// Floating-point operations of the products of recurrent layers and dense layer, for one token on its
-    /// way forward, a multiplication and an addition counting as two. Backward has twice as many.
-    pub fn flop_per_token(&self) -> usize {
-        let mut n_in = self.n_input();
-        let mut products = 0;
-        for layer in &self.encoder {
-            let directions = layer.n_out() / layer.n_hidden;
-            products += directions * 4 * layer.n_hidden * (n_in + layer.n_hidden);
-            n_in = layer.n_out();
-        }
-        2 * (products + n_in * self.tags)
-    }
-
-    /// Whether layer `l` of the encoder adds its input to its output.
-    pub fn adds_input(&self, l: usize) -> bool {
-        self.residual && l > 0 && self.encoder[l - 1].n_out() == self.encoder[l].n_out()
-    }
-
-    fn named_tables(&self) -> Vec<(&str, usize)> {
-        self.tables.iter().map(|(name, rows)| (&name[..], *rows)).collect()
-    }
-
-    /// Width of what the encoder reads, D + M.
-    pub fn n_input(&self) -> usize {
-        self.embedding + self.chars.map_or(0, |c| c.n_out)
-    }
-}
+use network::{CharsCache, LayerCache};
 
 /// The tokens of a shard, laid out by its packing.
 #[derive(Clone, Debug)]
@@ -237,49 +74,6 @@ impl Input {
     }
 }
 
-/// A recurrent layer of the encoder.
-#[derive(Clone, Debug)]
-pub enum Layer<F> {
-    /// See [`Lstm`].
-    Lstm(Lstm<F>),
-    /// See [`BiLstm`].
-    BiLstm(BiLstm<F>),
-}
-
-enum LayerCache<F> {
-    Lstm(Box<lstm::Cache<F>>),
-    BiLstm(Box<bilstm::Cache<F>>),
-}
-
-/// What reads the letters of a word.
-#[derive(Clone, Debug)]
-pub enum Chars<F> {
-    /// See [`CharCnn`].
-    Cnn(CharCnn<F>),
-    /// See [`CharLstm`].
-    Lstm(Box<CharLstm<F>>),
-}
-
-enum CharsCache<F> {
-    Cnn(char_cnn::Cache<F>),
-    Lstm(Box<char_lstm::Cache<F>>),
-}
-
-/// Everything but the tables: the weights that every batch changes.
-#[derive(Clone, Debug)]
-pub struct Network<F> {
-    /// Pretrained vectors to the words' columns.
-    pub projection: Option<Projection<F>>,
-    /// Spellings to columns.
-    pub chars: Option<Chars<F>>,
-    /// Recurrent layers, from the words up.
-    pub encoder: Vec<Layer<F>>,
-    /// Features to scores.
-    pub dense: Dense<F>,
-    /// Transitions between tags.
-    pub crf: Option<Crf<F>>,
-}
-
 /// Weights of the whole tagger.
 #[derive(Clone, Debug)]
 pub struct Tagger<F: 'static> {
@@ -294,7 +88,7 @@ pub struct Tagger<F: 'static> {
     /// The rest.
     pub network: Network<F>,
     /// (M − 1) the other members, of the same shape, that were trained by themselves: see
-    /// [`Tagger::scores`].
+    /// [`Tagger::scores`]. They have no wide part, since one serves all.
     pub others: Vec<Tagger<F>>,
 }
 
@@ -390,8 +184,8 @@ impl<F: Real> Tagger<F> {
         let wide = spec.wide.map(|w| Wide::new(w.rows, spec.tags));
         let zeros = |v: VectorSpec| Vectors::new(Array2::zeros((v.rows, v.columns)), v.tuned);
         let vectors = spec.vectors.map(zeros);
-        let alone = Spec { members: 1, ..spec.clone() };
-        let member = |k| Tagger::drawn(alone.clone(), random.map(|seed| seed + k));
+        let other = Spec { members: 1, wide: None, ..spec.clone() };
+        let member = |k| Tagger::drawn(other.clone(), random.map(|seed| seed + k));
         let others = (1..spec.members as u64).map(member);
         let others = others.collect();
         Self { spec, words, vectors, wide, network, others }
@@ -411,12 +205,25 @@ impl<F: Real> Tagger<F> {
     /// One tagger of several of the same shape. They do not see each other in training: `forward`,
     /// `backward` and `loss` are those of the first.
     ///
+    /// A wide score is a sum of rows, so that the mean of the members' is that of the mean of their tables: one
+    /// table takes the place of all.
+    ///
     /// # Panics
     /// If there is none.
     pub fn of_members(mut members: Vec<Tagger<F>>) -> Self {
-        let others = members.split_off(1);
-        let first = members.pop().expect("at least one member");
-        let spec = Spec { members: 1 + others.len(), ..first.spec };
+        let mut others = members.split_off(1);
+        let mut first = members.pop().expect("at least one member");
+        let m = 1 + others.len();
+        if let Some(Wide { table }) = &mut first.wide {
+            let mut mean = std::mem::take(table).into_owned();
+            for Wide { table } in others.iter_mut().filter_map(|member| member.wide.take()) {
+                mean += &table;
+            }
+            mean.mapv_inplace(|w| w / F::of(m as f64));
+            *table = mean.into();
+        }
+        others.iter_mut().for_each(|member| member.spec.wide = None);
+        let spec = Spec { members: m, ..first.spec };
         let mut all = Self { spec, others, ..first };
         if let Some(Vectors::Frozen(_)) = &all.vectors {
             // One table for all.
@@ -425,7 +232,8 @@ impl<F: Real> Tagger<F> {
         all
     }
 
-    /// The taggers whose scores are averaged, each on its own; one that is alone is the only one.
+    /// The taggers whose scores are averaged, each on its own; one that is alone is the only one. Only the first
+    /// has the wide part, which is that of all.
     pub fn members(&self) -> impl Iterator<Item = &Tagger<F>> {
         std::iter::once(self).chain(&self.others)
     }
@@ -433,23 +241,43 @@ impl<F: Real> Tagger<F> {
     /// Tokens → scores (N, K) to tag by, without dropout: the mean of all members' scores. Since a path's score is a
     /// sum, the best path by the mean is the best by the mean of the members' scores of whole paths.
     /// [`crate::ready::Ready`] gives the same sooner.
-    pub fn scores(&self, input: Input) -> Array2<F> {
-        if self.others.is_empty() {
-            return self.forward(input, None).0;
+    pub fn scores(&self, mut input: Input) -> Array2<F> {
+        let wide = std::mem::take(&mut input.wide);
+        let (mut scores, _) = self.deep(input.clone(), None);
+        if !self.others.is_empty() {
+            for member in &self.others {
+                scores += &member.deep(input.clone(), None).0;
+            }
+            scores /= F::of(self.spec.members as f64);
         }
-        let (mut sum, _) = self.forward(input.clone(), None);
-        for member in &self.others {
-            sum += &member.forward(input.clone(), None).0;
+        if let Some(layer) = &self.wide {
+            layer.forward(&wide, None, &mut scores);
         }
-        sum / F::of(self.spec.members as f64)
+        scores
     }
 
     /// Tokens → scores (N, K), of the first member alone. With `noise`, dropout is on.
     ///
     /// # Panics
     /// If `input` lacks what the network reads (letters, vectors, features), or an id is not a row of its table.
-    pub fn forward(&self, input: Input, noise: Option<&Noise<'_>>) -> (Array2<F>, Cache<F>) {
-        let Input { packing, words, wide, chars, vectors } = input;
+    pub fn forward(&self, mut input: Input, noise: Option<&Noise<'_>>) -> (Array2<F>, Cache<F>) {
+        let ids = std::mem::take(&mut input.wide);
+        let (mut scores, mut cache) = self.deep(input, noise); // (1)–(6)
+        if let Some(layer) = &self.wide {
+            let p = self.spec.wide.map_or(0.0, |w| w.dropout);
+            let kept = noise.and_then(|n| kept_tokens(n, Place::Wide.number(), &cache.packing, p));
+            layer.forward(&ids, kept.as_deref(), &mut scores); // (7)
+            cache.wide = Some((ids, kept));
+        }
+        (scores, cache)
+    }
+
+    /// (1) to (6): [`Tagger::forward`] without the wide part.
+    ///
+    /// # Panics
+    /// As `forward`.
+    pub fn deep(&self, input: Input, noise: Option<&Noise<'_>>) -> (Array2<F>, Cache<F>) {
+        let Input { packing, words, chars, vectors, wide: _ } = input;
         let (mut x, words) = self.read(&words, vectors, chars); // (1)–(3)
         let mut layers = Vec::new();
         for (l, layer) in self.network.encoder.iter().enumerate() {
@@ -468,14 +296,8 @@ impl<F: Real> Tagger<F> {
         if let Some(m) = &dense_mask {
             dropout::apply(&mut x, m, &packing); // (5)
         }
-        let (mut scores, dense) = self.network.dense.forward(x); // (6)
-        let wide = self.wide.as_ref().map(|layer| {
-            let p = self.spec.wide.map_or(0.0, |w| w.dropout);
-            let kept = noise.and_then(|n| kept_tokens(n, Place::Wide.number(), &packing, p));
-            layer.forward(&wide, kept.as_deref(), &mut scores); // (7)
-            (wide, kept)
-        });
-        (scores, Cache { packing, words, layers, dense_mask, dense, wide })
+        let (scores, dense) = self.network.dense.forward(x); // (6)
+        (scores, Cache { packing, words, layers, dense_mask, dense, wide: None })
     }
 
     /// (1) to (3): what the encoder reads, (N, D + M).
@@ -646,230 +468,10 @@ fn first_largest<F: Real>(s: ArrayView1<'_, F>, floor: F) -> u32 {
     best.0 as u32
 }
 
-/// Where in the network a dropout mask is used: part of the name of its random numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// A recurrent layer of the encoder.
-    Layer {
-        /// Which, from the words up.
-        l: usize,
-        /// Which of its directions.
-        direction: Direction,
-        /// What the mask is on.
-        on: On,
-    },
-    /// The input of the dense layer.
-    Dense,
-    /// The wide part.
-    Wide,
-}
-
-/// What a mask of a recurrent layer is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum On {
-    /// Its input.
-    Input,
-    /// h on its way to the next step.
-    Recurrent,
-}
-
-impl Place {
-    /// Its number in the names of random streams.
-    pub fn number(&self) -> u16 {
-        match self {
-            Place::Layer { l, direction, on } => {
-                let direction = u16::from(*direction == Direction::Backward);
-                let on = u16::from(matches!(on, On::Recurrent));
-                4 * *l as u16 + 2 * direction + on
-            }
-            Place::Dense => u16::MAX,
-            Place::Wide => u16::MAX - 1,
-        }
-    }
-}
-
 /// [x y], row by row.
 fn side_by_side<F: Real>(x: &Array2<F>, y: &Array2<F>) -> Array2<F> {
     let both = concatenate(Axis(1), &[x.view(), y.view()]).expect("a row a token in both");
     both.as_standard_layout().into_owned()
-}
-
-impl<F: Real> Chars<F> {
-    fn new(spec: CharSpec, seed: u64, index: u16) -> Self {
-        let CharSpec { kind, n_chars, n_in, n_out } = spec;
-        match kind {
-            CharKind::Cnn => Chars::Cnn(CharCnn::new(n_chars, n_in, n_out, seed, index)),
-            CharKind::Lstm => {
-                Chars::Lstm(Box::new(CharLstm::new(n_chars, n_in, n_out / 2, seed, index)))
-            }
-        }
-    }
-
-    fn forward(&self, words: &Spellings) -> (Array2<F>, CharsCache<F>) {
-        match self {
-            Chars::Cnn(layer) => {
-                let (y, cache) = layer.forward(words);
-                (y, CharsCache::Cnn(cache))
-            }
-            Chars::Lstm(layer) => {
-                let (y, cache) = layer.forward(words);
-                (y, CharsCache::Lstm(Box::new(cache)))
-            }
-        }
-    }
-
-    fn backward(&self, words: &Spellings, cache: CharsCache<F>, dy: &Array2<F>, grads: &mut Self) {
-        match (self, cache, grads) {
-            (Chars::Cnn(layer), CharsCache::Cnn(cache), Chars::Cnn(grads)) => {
-                layer.backward(words, cache, dy, grads);
-            }
-            (Chars::Lstm(layer), CharsCache::Lstm(cache), Chars::Lstm(grads)) => {
-                layer.backward(*cache, dy, grads);
-            }
-            _ => unreachable!("a layer, its cache and its gradient are of one kind"),
-        }
-    }
-}
-
-impl<F: Real> Layer<F> {
-    fn forward(
-        &self,
-        x: Array2<F>,
-        packing: &Packing,
-        masks: [Masks<F>; 2],
-    ) -> (Array2<F>, LayerCache<F>) {
-        match self {
-            Layer::Lstm(layer) => {
-                let [masks, _] = masks;
-                let (y, cache) = layer.forward(x, packing, Direction::Forward, masks);
-                (y, LayerCache::Lstm(Box::new(cache)))
-            }
-            Layer::BiLstm(layer) => {
-                let (y, cache) = layer.forward(x, packing, masks);
-                (y, LayerCache::BiLstm(Box::new(cache)))
-            }
-        }
-    }
-
-    fn backward(&self, cache: LayerCache<F>, dy: Array2<F>, grads: &mut Self) -> Array2<F> {
-        let dy = Lent::from(dy);
-        match (self, cache, grads) {
-            (Layer::Lstm(layer), LayerCache::Lstm(cache), Layer::Lstm(grads)) => {
-                layer.backward(*cache, dy.view(), grads)
-            }
-            (Layer::BiLstm(layer), LayerCache::BiLstm(cache), Layer::BiLstm(grads)) => {
-                layer.backward(*cache, &dy, grads)
-            }
-            _ => unreachable!("a layer, its cache and its gradient are of one kind"),
-        }
-    }
-}
-
-impl<F: Real> Params<F> for Layer<F> {
-    fn tensors(&self) -> Vec<(String, ArrayViewD<'_, F>)> {
-        match self {
-            Layer::Lstm(layer) => layer.tensors(),
-            Layer::BiLstm(layer) => layer.tensors(),
-        }
-    }
-
-    fn tensors_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, F>)> {
-        match self {
-            Layer::Lstm(layer) => layer.tensors_mut(),
-            Layer::BiLstm(layer) => layer.tensors_mut(),
-        }
-    }
-
-    fn add_slices<'a>(&'a self, all: &mut Vec<&'a [F]>) {
-        match self {
-            Layer::Lstm(layer) => layer.add_slices(all),
-            Layer::BiLstm(layer) => layer.add_slices(all),
-        }
-    }
-
-    fn add_slices_mut<'a>(&'a mut self, all: &mut Vec<&'a mut [F]>) {
-        match self {
-            Layer::Lstm(layer) => layer.add_slices_mut(all),
-            Layer::BiLstm(layer) => layer.add_slices_mut(all),
-        }
-    }
-}
-
-impl<F: Real> Params<F> for Chars<F> {
-    fn tensors(&self) -> Vec<(String, ArrayViewD<'_, F>)> {
-        match self {
-            Chars::Cnn(layer) => layer.tensors(),
-            Chars::Lstm(layer) => layer.tensors(),
-        }
-    }
-
-    fn tensors_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, F>)> {
-        match self {
-            Chars::Cnn(layer) => layer.tensors_mut(),
-            Chars::Lstm(layer) => layer.tensors_mut(),
-        }
-    }
-
-    fn add_slices<'a>(&'a self, all: &mut Vec<&'a [F]>) {
-        match self {
-            Chars::Cnn(layer) => layer.add_slices(all),
-            Chars::Lstm(layer) => layer.add_slices(all),
-        }
-    }
-
-    fn add_slices_mut<'a>(&'a mut self, all: &mut Vec<&'a mut [F]>) {
-        match self {
-            Chars::Cnn(layer) => layer.add_slices_mut(all),
-            Chars::Lstm(layer) => layer.add_slices_mut(all),
-        }
-    }
-}
-
-/// The tensors of all parts of a network that are there, each under its part's name.
-macro_rules! parts {
-    ($network:ident, $iter:ident, $as_ref:ident, $tensors:ident) => {{
-        let mut all = Vec::new();
-        if let Some(layer) = $network.projection.$as_ref() {
-            all.extend(within("projection", layer.$tensors()));
-        }
-        if let Some(layer) = $network.chars.$as_ref() {
-            all.extend(within("chars", layer.$tensors()));
-        }
-        for (l, layer) in $network.encoder.$iter().enumerate() {
-            all.extend(within(&format!("encoder.{l}"), layer.$tensors()));
-        }
-        all.extend(within("dense", $network.dense.$tensors()));
-        if let Some(layer) = $network.crf.$as_ref() {
-            all.extend(within("crf", layer.$tensors()));
-        }
-        all
-    }};
-}
-
-impl<F: Real> Params<F> for Network<F> {
-    fn tensors(&self) -> Vec<(String, ArrayViewD<'_, F>)> {
-        parts!(self, iter, as_ref, tensors)
-    }
-
-    fn tensors_mut(&mut self) -> Vec<(String, ArrayViewMutD<'_, F>)> {
-        parts!(self, iter_mut, as_mut, tensors_mut)
-    }
-
-    fn add_slices<'a>(&'a self, all: &mut Vec<&'a [F]>) {
-        self.projection.iter().for_each(|layer| layer.add_slices(all));
-        self.chars.iter().for_each(|layer| layer.add_slices(all));
-        self.encoder.iter().for_each(|layer| layer.add_slices(all));
-        self.dense.add_slices(all);
-        self.crf.iter().for_each(|layer| layer.add_slices(all));
-    }
-
-    fn add_slices_mut<'a>(&'a mut self, all: &mut Vec<&'a mut [F]>) {
-        self.projection.iter_mut().for_each(|layer| layer.add_slices_mut(all));
-        self.chars.iter_mut().for_each(|layer| layer.add_slices_mut(all));
-        self.encoder.iter_mut().for_each(|layer| layer.add_slices_mut(all));
-        self.dense.add_slices_mut(all);
-        self.crf.iter_mut().for_each(|layer| layer.add_slices_mut(all));
-    }
 }
 
 impl<F: Real> Params<F> for Tagger<F> {
@@ -1075,7 +677,7 @@ mod tests {
         approx::assert_abs_diff_eq!(all.scores(input), mean, epsilon = 1e-12);
         let crf = all.mean_crf().unwrap();
         assert!((crf.transitions[[1, 3]] - transition).abs() < 1e-12);
-        assert_eq!(all.tensors().len(), 3 * names);
+        assert_eq!(all.tensors().len(), 3 * names - 2); // one wide table
         assert_eq!(all.tensors()[names].0, "member.1.words.table");
         // One drawn as three has tensors of the same names.
         let drawn = Tagger::<f64>::new(all.spec.clone(), 1);

@@ -38,7 +38,11 @@ fn specs() -> Vec<Spec> {
             wide: Some(WideSpec { rows: 11, dropout: 0.3 }),
             ..plain(vec![layer(both, 33)])
         }),
-        Spec { members: 3, ..tables(plain(vec![layer(both, 5)])) },
+        tables(Spec {
+            wide: Some(WideSpec { rows: 11, dropout: 0.3 }),
+            members: 3,
+            ..plain(vec![layer(both, 5)])
+        }),
         Spec { vectors, ..plain(vec![layer(both, 16)]) },
         Spec { chars: chars(CharKind::Cnn), ..plain(vec![layer(lstm, 7), layer(both, 40)]) },
         Spec { chars: chars(CharKind::Lstm), vectors, ..tables(plain(vec![layer(both, 16)])) },

@@ -65,7 +65,7 @@ pub struct Sentence {
     pub entities: Vec<Found>,
     /// (T, K) scores that the tags come from: the mean of the members', the wide part's included.
     pub emissions: Rows,
-    /// (T, K) what the wide parts add to them; empty if there is none.
+    /// (T, K) what the wide part adds to them; empty if there is none.
     pub wide: Rows,
     /// (T, K) probability of each tag, whatever the others are.
     pub marginals: Rows,
@@ -80,7 +80,7 @@ pub struct Sentence {
 /// One of the networks that tag together, or the only one.
 #[derive(Clone, Debug, Serialize)]
 pub struct Member {
-    /// (T, K) its own scores.
+    /// (T, K) its own scores, those of the wide part that all share among them.
     pub emissions: Rows,
     /// The tags of its own best path (T).
     pub best: Vec<u32>,
@@ -178,10 +178,10 @@ impl<'a> Reader<'a> {
         let filled = filled_up(numbers, padding);
         let packing = Packing::new(vec![filled.len()]);
         let input = lexicon.input(&[&filled], &packing, |_, _| false);
-        let wide = self.mean(|member| {
+        let wide = self.tagger.wide.as_ref().map(|layer| {
             let mut votes = Array2::zeros((filled.len(), self.tagger.spec.tags));
-            member.wide.as_ref()?.forward(&input.wide, None, &mut votes);
-            Some(votes)
+            layer.forward(&input.wide, None, &mut votes);
+            votes
         });
         let scores = self.tagger.scores(input.clone());
         let belief = Belief::new(self.tagger, self.chain.as_ref(), &scores, &packing);
@@ -199,8 +199,8 @@ impl<'a> Reader<'a> {
             known: numbers.iter().map(|&w| lexicon.id(w) != data::UNK).collect(),
             entities: found.collect(),
             emissions: rows(&scores, n),
-            wide: wide.map_or(Vec::new(), |votes| rows(&votes, n)),
             members: self.members(&input, n),
+            wide: wide.map_or(Vec::new(), |votes| rows(&votes, n)),
             influence: self.influence(&filled, &marginals, n, lexicon),
             without: self.without(numbers, &best, &marginals, lexicon, padding),
             marginals: rows(&marginals, n),
@@ -229,16 +229,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The mean of what each member has; None where the network has no such part.
-    fn mean(&self, of: impl Fn(&Tagger<f32>) -> Option<Array2<f32>>) -> Option<Array2<f32>> {
-        let sum = self.tagger.members().map(of).reduce(|sum, one| Some(sum? + one?))?;
-        Some(sum? / self.tagger.spec.members as f32)
-    }
-
-    /// Each network by itself.
+    /// Each network by itself, with the votes of the wide part, which they share.
     fn members(&self, input: &Input, n: usize) -> Vec<Member> {
         let explained = self.tagger.members().zip(&self.own_chains).map(|(member, chain)| {
-            let (scores, cache) = member.forward(input.clone(), None);
+            let (mut scores, cache) = member.deep(input.clone(), None);
+            if let Some(layer) = &self.tagger.wide {
+                layer.forward(&input.wide, None, &mut scores);
+            }
             let best = self.best(member, chain.as_ref(), &scores, &input.packing, n);
             Member {
                 emissions: rows(&scores, n),
@@ -268,7 +265,7 @@ impl<'a> Reader<'a> {
         }
         let mut squares = vec![0.0; packing.rows()];
         for member in self.tagger.members() {
-            let (_, cache) = member.forward(input.clone(), None);
+            let (_, cache) = member.deep(input.clone(), None);
             let mut spare = member.network.zeros_like();
             let dx = member.backward(cache, &ds, &mut spare).words.rows;
             for (sum, dx) in squares.iter_mut().zip(dx.rows()) {

@@ -175,7 +175,10 @@ impl GpuTags {
         for (k, member) in members.iter().enumerate() {
             // Tables of a mapped model lie in the order of its file.
             let words = member.words.in_order();
-            network.write_member(k, Which::Weights, &weights_of(member, flat(&words)))?;
+            // The mean of one wide table, once for each, is that table.
+            let wide = tagger.wide.as_ref().map(|w| flat(&w.table)).unwrap_or_default();
+            let weights = Weights { wide, ..weights_of(member, flat(&words)) };
+            network.write_member(k, Which::Weights, &weights)?;
         }
         let n_tags = tagger.spec.tags;
         Ok(Self { network: Mutex::new(network), description, n_tags, name })

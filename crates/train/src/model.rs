@@ -326,6 +326,7 @@ impl Model {
         mapped: Option<&Opened<'static>>,
         path: &Path,
     ) -> Result<()> {
+        no_table_each(path, |name| file.header.info(name).is_some())?;
         fill_tagger("", &mut self.tagger, file, mapped, path)?;
         if let Some(Vectors::Frozen(layer)) = &self.tagger.vectors {
             let mut layer = layer.as_ref().clone();
@@ -346,6 +347,7 @@ impl Model {
         weights: impl Fn(&str) -> Option<ArrayD<f32>>,
     ) -> Result<Self> {
         let mut model = Self::described(meta, path)?;
+        no_table_each(path, |name| weights(name).is_some())?;
         let read = |name: &str, mut to: ArrayViewMutD<'_, f32>| {
             let from = weights(name).ok_or_else(|| lacks(path, name))?;
             if from.shape() != to.shape() {
@@ -641,6 +643,18 @@ pub(crate) fn map_file(path: &Path) -> Result<Mapped> {
     Ok(Mapped { file, bytes })
 }
 
+/// Networks that tag together share one wide table; files of before it was so have one for each, and would be read
+/// as if the first were the mean of all.
+fn no_table_each(path: &Path, has: impl Fn(&str) -> bool) -> Result<()> {
+    match has("member.1.wide.table") {
+        true => Err(not_a_model(
+            path,
+            "its networks have a wide table each, as earlier versions wrote them",
+        )),
+        false => Ok(()),
+    }
+}
+
 fn lacks(path: &Path, name: &str) -> Error {
     not_a_model(path, &format!("it lacks the tensor {name}"))
 }
@@ -773,6 +787,20 @@ mod tests {
             model.tensors().into_iter().map(|(name, t)| (name, t.to_owned())).collect();
         let back = Model::from_meta(&meta, &path, |name| weights.get(name).cloned()).unwrap();
         assert_eq!(back.weights_sha256(), model.weights_sha256());
+    }
+
+    #[test]
+    fn networks_with_a_wide_table_each_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("m.safetensors");
+        let model = model("fast", &[("members", "2")]);
+        let table = model.tagger.wide.as_ref().unwrap().table.view().into_dyn();
+        let mut tensors = model.tensors();
+        tensors.push(("member.1.wide.table".into(), table));
+        write(&path, tensors, model.meta()).unwrap();
+        for error in [Model::load(&path).unwrap_err(), Model::map(&path).unwrap_err()] {
+            assert!(error.code == "E013" && error.message.contains("wide table each"), "{error}");
+        }
     }
 
     #[cfg(unix)]

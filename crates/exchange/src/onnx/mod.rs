@@ -102,7 +102,7 @@ fn weights_of(crf: &Crf<f32>) -> Value {
     json!({ "transitions": rows, "start": crf.start.to_vec(), "end": crf.end.to_vec() })
 }
 
-/// The scores of each member, and their mean.
+/// The scores of each member, their mean, and what the wide part adds to it.
 fn graph_of(model: &Model) -> proto::Graph {
     let (tagger, b) = (&model.tagger, &mut Builder::default());
     let each: Vec<String> = (0..).zip(tagger.members()).map(|(k, m)| member(b, k, m)).collect();
@@ -114,6 +114,15 @@ fn graph_of(model: &Model) -> proto::Graph {
         let n = b.number(each.len() as f32);
         scores = b.node("Div", &[&scores, &n], Vec::new());
     }
+    if let Some(layer) = &tagger.wide {
+        b.enter(scope(0));
+        let ids = b.input("wide", INT64, &token(Size::Open("features")));
+        let table = b.weights("wide.table", layer.table.view().into_dyn());
+        let rows = b.node("Gather", &[&table, &ids], Vec::new());
+        let axes = b.integers(&[2], false);
+        let votes = b.node("ReduceSum", &[&rows, &axes], vec![int("keepdims", 0)]);
+        scores = b.node("Add", &[&scores, &votes], Vec::new());
+    }
     b.output(&scores, "emissions", &token(Size::Known(tagger.spec.tags)));
     std::mem::take(b).finish("longhand")
 }
@@ -123,7 +132,7 @@ fn token(last: Size) -> [Size; 3] {
     [Size::Open("steps"), Size::Open("sentences"), last]
 }
 
-/// The scores of one network, number `k` of those that tag together.
+/// The scores of one network, number `k` of those that tag together, without the wide part.
 fn member(b: &mut Builder, k: usize, tagger: &Tagger<f32>) -> String {
     b.enter(scope(k));
     let network = &tagger.network;
@@ -161,16 +170,7 @@ fn member(b: &mut Builder, k: usize, tagger: &Tagger<f32>) -> String {
         x = if tagger.spec.adds_input(l) { b.node("Add", &[&x, &y], Vec::new()) } else { y };
     }
     let dense = &network.dense;
-    let mut scores = affine(b, &x, "dense.w", dense.w.view(), Some(&dense.b));
-    if let Some(layer) = &tagger.wide {
-        let ids = b.input("wide", INT64, &token(Size::Open("features")));
-        let table = b.weights("wide.table", layer.table.view().into_dyn());
-        let rows = b.node("Gather", &[&table, &ids], Vec::new());
-        let axes = b.integers(&[2], false);
-        let votes = b.node("ReduceSum", &[&rows, &axes], vec![int("keepdims", 0)]);
-        scores = b.node("Add", &[&scores, &votes], Vec::new());
-    }
-    scores
+    affine(b, &x, "dense.w", dense.w.view(), Some(&dense.b))
 }
 
 /// What stands before the names of a member's weights.
