@@ -259,7 +259,9 @@ fn an_interrupted_run_is_saved_and_goes_on() {
     let rest: Vec<String> = lines.collect();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
     assert!(rest.iter().any(|line| line.contains("--resume")), "{rest:?}");
-    let resumed = dir.run(&[&train[..], &small, &["--resume"]].concat()).expect(0);
+    dir.run(&[&train[..], &["--preset", "fast", "--resume"]].concat()).expect(2).says(&["E043"]);
+    // The settings are those that it began with, named again or not.
+    let resumed = dir.run(&["train", "-o", "run", "--epochs", "8", "--resume"]).expect(0);
     assert!(!resumed.err.contains("epoch  1/8") && resumed.err.contains("epoch  8/8"));
 }
 

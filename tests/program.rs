@@ -173,6 +173,27 @@ fn a_run_is_the_same_for_one_two_and_five_threads() {
 }
 
 #[test]
+fn a_run_is_the_same_by_avx2_and_by_avx512() {
+    let levels = [tensor::simd::Level::Avx2, tensor::simd::Level::Avx512];
+    if !levels.iter().all(|level| level.is_available()) {
+        println!("skipped: this processor has not both of AVX2 and AVX-512");
+        return;
+    }
+    let dir = Dir::new();
+    dir.write("data.csv", corpus(false));
+    let models = levels.map(|level| {
+        let args = ["train", "data.csv", "-o", level.name(), "-q", "--epochs", "3"];
+        let ran = common::command(&dir.path("."))
+            .env(tensor::simd::VARIABLE, level.name())
+            .args(args)
+            .status();
+        assert!(ran.expect("the program starts").success());
+        std::fs::read(dir.path(level.name()).join("model.safetensors")).unwrap()
+    });
+    assert!(models[0] == models[1], "the models differ");
+}
+
+#[test]
 fn a_finished_run_is_not_written_over_unless_told_so() {
     let dir = Dir::new();
     train(&dir, &[]).expect(0);

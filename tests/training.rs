@@ -224,6 +224,9 @@ fn a_run_is_resumed_only_with_its_own_data_and_settings() {
         let error = resumed(&[(key, value)]);
         assert_eq!(error.code, "E043", "{error}");
         assert!(error.message.contains(&format!("({key} was ")), "{error}");
+        // What the run began with stays on record.
+        let config = std::fs::read_to_string(folder.config()).unwrap();
+        assert_eq!(&Config::from_toml(&config).unwrap(), trainer(&[]).config());
     }
     let checkpoint = dir.path().join("checkpoint");
     let bytes = std::fs::read(&checkpoint).unwrap();

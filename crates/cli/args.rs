@@ -199,7 +199,7 @@ pub struct TrainArgs {
     #[arg(long, default_value = "cpu")]
     pub device: String,
 
-    /// Go on with an interrupted run.
+    /// Go on with an interrupted run, under its own settings.
     #[arg(long, conflicts_with = "force")]
     pub resume: bool,
     /// Write over a run that is there.

@@ -20,7 +20,7 @@ use crate::{Screen, Stop, check, report_command, say, warn};
 
 /// Trains and reports. Nothing is written before the data and the configuration have been read.
 pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
-    let config = configure(args)?;
+    let config = if args.resume { configure_again(args)? } else { configure(args)? };
     let choice: Choice = args.device.parse()?;
     let if_there = match (args.resume, args.force) {
         (true, _) => IfThere::Resume,
@@ -106,6 +106,17 @@ pub(crate) fn choose_device(
         trainer.train_on(device);
     }
     Ok(())
+}
+
+/// The settings of the run that is gone on with, so that nobody has to remember them; those of the command where it
+/// names a preset or a file.
+fn configure_again(args: &TrainArgs) -> data::Result<Config> {
+    let begun = output(args).join("config.toml");
+    if args.preset.is_some() || args.config.is_some() || !begun.is_file() {
+        return configure(args);
+    }
+    let config = Config::from_toml(&input::read_text(&begun)?);
+    config.map_err(|e| e.at(&begun, None, None))?.with(&args.flags()?)
 }
 
 pub(crate) fn configure(args: &TrainArgs) -> data::Result<Config> {

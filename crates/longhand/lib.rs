@@ -6,7 +6,7 @@
 //! fn main() -> longhand::Result<()> {
 //!     // Any file that `longhand train` reads: the Kaggle CSV, CoNLL columns, packed or not.
 //!     let corpus = longhand::read("data/longhand.csv.gz")?;
-//!     let config = Config { epochs: 2, ..Config::preset("fast")? };
+//!     let config = Config::preset("fast")?.with(&[("epochs".into(), "2".into())])?;
 //!     let model = Model::train(config, &corpus)?;
 //!
 //!     // Entities come with their places in the text and how likely they are.

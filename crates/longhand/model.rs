@@ -30,9 +30,10 @@ impl Model {
     /// corpus and configuration give the same model, bit for bit, as `longhand train`.
     ///
     /// # Errors
-    /// E005 for illegal tags, E009 for a corpus without entities, E011 if training diverges, E042 if there is
+    /// E041 for a value of the configuration that does not fit, E005 for illegal tags, E009 for a corpus without entities, E011 if training diverges, E042 if there is
     /// no room for the run in the system's temporary folder.
     pub fn train(config: Config, corpus: &Corpus) -> Result<Self> {
+        config.validate()?;
         let scheme = data::scheme::detect(corpus)?;
         if let Some(error) = data::scheme::validate(corpus, scheme).to_error(corpus, scheme) {
             return Err(error);

@@ -122,8 +122,12 @@ pub fn apply<F: Real>(x: &mut Array2<F>, mask: &Array2<F>, packing: &Packing) {
 
 /// One step of [`apply`]: `x_t` (n, D), row-major, holds a row of each of the first n ≤ B sentences, `mask` (B, D) one
 /// of each.
+///
+/// # Panics
+/// If there are more rows than the mask has.
 pub fn scale<F: Real>(x_t: &mut [F], mask: &Array2<F>) {
     let scales = mask.as_slice().expect("row-major");
+    assert!(x_t.len() <= scales.len(), "a row of the mask for each row");
     vectorised(
         #[inline(always)]
         || x_t.iter_mut().zip(scales).for_each(|(x, m)| *x *= *m),

@@ -171,6 +171,10 @@ impl<F: Real> Lstm<F> {
         if let Some(m_x) = &masks.input {
             dropout::apply(&mut x, m_x, packing); // (1)
         }
+        if let Some(m_h) = &masks.recurrent {
+            let shape = (packing.sentences(), self.n_hidden());
+            assert_eq!(m_h.dim(), shape, "a recurrent mask is (sentences, hidden)");
+        }
         dot_bias_into(&mut gates, &x, &self.w_ih.t(), &self.b); // (2)
         let kernel = LstmKernel::new(&self.w_hh);
         let room = Room { gates, states };
@@ -387,6 +391,14 @@ mod tests {
                 check(lengths, direction, &masks);
             }
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "a recurrent mask is (sentences, hidden)")]
+    fn a_recurrent_mask_of_another_shape_is_refused() {
+        let masks = Masks { input: None, recurrent: Some(normal(6, 1, H)) };
+        let (packing, x) = (Packing::new(vec![2, 1]), normal(3, 3, D));
+        layer().forward(x, &packing, Direction::Forward, masks);
     }
 
     #[test]

@@ -7,7 +7,8 @@
 //!          1                              constant
 //!          (S − s) / (S − W)              linear             falls to 0 in a line
 //!          ½ (1 + cos π (s − W)/(S − W))  cosine             falls to 0 in a half wave
-//!          2^−(plateaus so far)           plateau            halves where dev F1 does not rise
+//!          1                              plateau            whoever scores halves the rate for each of
+//!                                                            the `plateaus`
 //!
 //! one-cycle, a half wave up and a half wave down:
 //!          from 1/25 to 1                 while s < W
@@ -28,7 +29,7 @@ pub enum Shape {
     /// Rises and falls in half waves (Smith and Topin 2018; the shape and the ends of PyTorch's
     /// `OneCycleLR`, whose turning momentum is left out).
     OneCycle,
-    /// Halves after each of the [`plateaus`], which whoever scores counts.
+    /// Stays, as far as a step can tell; whoever scores halves the rate for each of the [`plateaus`].
     Plateau,
 }
 
@@ -71,6 +72,13 @@ impl Schedule {
             Shape::OneCycle => half_wave(1.0, ONE_CYCLE.0 * ONE_CYCLE.1, progress),
         }
     }
+}
+
+/// How many scores in a row, up to the last, were no better than the best before them.
+pub fn waited(scores: &[f64]) -> usize {
+    let best = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let first = scores.iter().position(|&score| score == best);
+    first.map_or(0, |first| scores.len() - 1 - first)
 }
 
 /// How often `wait` scores in a row were no better than the best before them, each run of them counted once.
@@ -130,6 +138,12 @@ mod tests {
         assert_eq!(plateaus([0.3, 0.2, 0.2, 0.2], 2), 1); // the next is counted anew
         assert_eq!(plateaus([0.3, 0.2, 0.2, 0.2, 0.2], 2), 2);
         assert_eq!(plateaus([0.3, 0.2, 0.2], 1), 2);
+    }
+
+    #[test]
+    fn a_score_that_equals_the_best_is_no_better() {
+        let waits = [&[][..], &[0.0], &[0.5, 0.4], &[0.5, 0.4, 0.5], &[0.0; 3], &[0.1, 0.3, 0.2]];
+        assert_eq!(waits.map(waited), [0, 0, 1, 2, 2, 1]);
     }
 
     #[test]

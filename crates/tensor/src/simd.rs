@@ -1,8 +1,9 @@
 //! Which vector instructions the `f32` kernels use: found at run time, never by build flags.
 //!
 //! The environment variable `LONGHAND_SIMD` (`portable`, `neon`, `avx2`, `avx512`) asks for a level lower than
-//! the best one, to compare them or to reproduce a result of another machine. Results of one level are
-//! the same on every machine; between levels they differ by rounding. `amx` asks for products on tiles of
+//! the best one, to compare them or to reproduce a result of another machine. `avx2` and `avx512` give the same
+//! bits, on every machine. Those of `portable` differ by rounding: its products are `matrixmultiply`'s, which
+//! chooses instructions of its own, so that they may differ from machine to machine, too. `amx` asks for products on tiles of
 //! bfloat16, which nothing chooses by itself: they are off by some 4e-6 where others are by 1e-7.
 
 use std::cell::Cell;
@@ -17,7 +18,7 @@ pub const VARIABLE: &str = "LONGHAND_SIMD";
 /// A set of vector instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
-    /// What the compiler makes of plain Rust, without kernels.
+    /// What the compiler makes of plain Rust, without kernels; products by `matrixmultiply`.
     Portable,
     /// NEON, on AArch64: 4 numbers at a time.
     Neon,

@@ -127,6 +127,39 @@ fn a_row_of_a_product_has_the_same_bits_whatever_rows_are_beside_it() {
     }
 }
 
+/// A number of a product is one chain of fused additions over k, and the gates are the same arithmetic lane by lane,
+/// however many lanes there are.
+#[test]
+fn vectors_of_eight_and_of_sixteen_numbers_give_the_same_bits() {
+    let levels = [Level::Avx2, Level::Avx512];
+    if !levels.iter().all(|level| level.is_available()) {
+        println!("skipped: this processor has not both of AVX2 and AVX-512");
+        return;
+    }
+    for (m, k, n) in [(1, 1, 1), (7, 33, 17), (70, 64, 17), (350, 500, 256), (13, 100, 400)] {
+        let (a, at) = (matrix(0, m, k), matrix(1, k, m));
+        let (b, bt) = (matrix(2, k, n), matrix(3, n, k));
+        let (c, bias) = (matrix(4, m, n), matrix(5, 1, n).row(0).to_owned());
+        let [eight, sixteen] = levels.map(|level| {
+            with_level(level, || {
+                let mut sum = c.clone();
+                add_dot(&mut sum, &at.t(), &b);
+                let products = [dot(&a, &b), dot(&a, &bt.t()), dot_bias(&a, &bt.t(), &bias), sum];
+                products.map(|product| bits(product.view()))
+            })
+        });
+        assert!(eight == sixteen, "products of ({m}, {k}) and ({k}, {n})");
+    }
+    for (n, m, n_hidden) in [(1, 0, 1), (5, 3, 17), (13, 13, 64), (32, 20, 100)] {
+        let case = Case::new(n, m, n_hidden, 3.0);
+        let [eight, sixteen] = levels.map(|level| {
+            let made = with_level(level, || case.run()).expect("a kernel at every level");
+            [made.gates, made.c, made.tanh_c, made.h].map(|a| bits(a.view()))
+        });
+        assert!(eight == sixteen, "a step of {n} sentences with {n_hidden} units");
+    }
+}
+
 #[test]
 #[should_panic(expected = "(2, 3) times (4, 5) into (2, 5)")]
 fn sizes_that_do_not_fit_are_refused_with_both_named() {

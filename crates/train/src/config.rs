@@ -344,7 +344,11 @@ impl Config {
         Ok(config)
     }
 
-    fn validate(&self) -> Result<()> {
+    /// Whether every value fits its key.
+    ///
+    /// # Errors
+    /// E041 for the first that does not, E029 for shares of parts that are none.
+    pub fn validate(&self) -> Result<()> {
         let fail = |what: String| Err(Error::new("E041", what));
         let share = |key: &str, p: f64| {
             let ok = (0.0..1.0).contains(&p);
@@ -408,6 +412,11 @@ impl Config {
             if !(0.0..=top).contains(&v) {
                 return fail(format!("{key} must be between 0 and {top}, not {v}"));
             }
+        }
+        // TOML's numbers are signed, and members count on from the seed.
+        let most = i64::MAX as u64 - MOST as u64;
+        if self.seed > most {
+            return fail(format!("seed must be at most {most}, not {}", self.seed));
         }
         if self.class_weights != ClassWeights::None && self.head != HeadName::Softmax {
             return fail(

@@ -132,6 +132,11 @@ impl RunFolder {
         self.file("model.safetensors")
     }
 
+    /// The resolved configuration.
+    pub fn config(&self) -> PathBuf {
+        self.file("config.toml")
+    }
+
     fn members(&self) -> PathBuf {
         self.file("members")
     }
@@ -162,8 +167,11 @@ impl RunFolder {
             }
             let _ = std::fs::remove_dir_all(self.members());
         }
-        let config = trainer.config().to_toml();
-        write_atomically(&self.file("config.toml"), config.as_bytes())?;
+        // A run that is gone on with has its own already, which a run of other settings, soon refused, leaves alone.
+        if if_there != IfThere::Resume || !self.config().exists() {
+            let config = trainer.config().to_toml();
+            write_atomically(&self.config(), config.as_bytes())?;
+        }
         if trainer.config().members > 1 {
             return self.train_members(trainer, provenance, if_there, observer);
         }

@@ -232,8 +232,9 @@ impl Trainer {
     /// configuration are those that `min-steps` gives for the data.
     ///
     /// # Errors
-    /// E041 if the configuration names no network, or asks for the dev part where there is none.
+    /// E041 if a value of the configuration does not fit, or it asks for the dev part where there is none.
     pub fn new(mut config: Config, mut dataset: Dataset) -> Result<Self> {
+        config.validate()?;
         config.fit_to(dataset.extent());
         if config.schedule == ScheduleName::Plateau && dataset.split.dev.is_empty() {
             let message = "schedule = \"plateau\" needs a dev part: it waits for a better F1 there";
@@ -312,11 +313,10 @@ impl Trainer {
             || (patience > 0 && self.epochs_without_gain() >= patience)
     }
 
-    /// Epochs since dev F1 was highest.
+    /// Epochs since dev F1 was first as high as it ever was.
     fn epochs_without_gain(&self) -> usize {
         let f1: Vec<f64> = self.history.iter().filter_map(|r| Some(r.dev?.f1)).collect();
-        let best = f1.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        f1.iter().rev().take_while(|&&f| f < best).count()
+        schedule::waited(&f1)
     }
 
     /// Trains to the end of the present epoch.
