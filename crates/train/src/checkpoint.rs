@@ -7,7 +7,7 @@ use ndarray::Array2;
 use nn::Params;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{FORMAT, Opened, check_format, map_file, named_tensors, write};
+use crate::model::file::{FORMAT, Opened, check_format, map_file, named_tensors, write};
 use crate::trainer::{EpochRecord, Position, Trainer};
 
 /// What is said of a file that is no model holds of a checkpoint too: the part behind the colon.

@@ -16,6 +16,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::lexicon::WordCode;
 
+mod length;
+mod parse;
+
+pub use length::Extent;
+pub use parse::nearest;
+
+use parse::{exact_length, known_key, line_of, parse_file, parse_value, plainly, preset_table};
+
 /// Names of the presets and their texts; the first is the default.
 pub const PRESETS: [(&str, &str); 4] = [
     ("fast", include_str!("../presets/fast.toml")),
@@ -147,41 +155,6 @@ pub enum AdamName {
 /// No size may be larger: what is meant as a width is no bigger, and sums of sizes do not overflow.
 const MOST: usize = 1 << 20;
 
-/// What `min-steps` needs to know of a training part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Extent {
-    pub sentences: usize,
-    pub tokens: usize,
-    pub characters: usize,
-    pub entities: usize,
-    /// Types that an entity of the part has.
-    pub types: usize,
-}
-
-/// `min-steps` makes batches of no fewer sentences …
-const SMALLEST_BATCH: usize = 8;
-
-/// … unless these have more tokens than this, on average.
-const SMALLEST_BATCH_TOKENS: usize = 160;
-
-/// If the smallest batches do not give `min-steps` steps, there are as many epochs as would, but this many at most …
-const ENOUGH_EPOCHS: usize = 6;
-
-/// … unless there are fewer steps than this: then as many epochs as would give these …
-const FEWEST_STEPS: usize = 500;
-
-/// … or this many epochs.
-const MOST_EPOCHS: usize = 30;
-
-/// … but always as many as show the network an entity of each type so often, on average, up to 30: with hundreds of
-/// types a few thousand steps are few for each.
-const FEWEST_SHOWN: usize = 150;
-
-/// Epochs, at least, where a token is a character, as in scripts without spaces: its neighbours are what tells what
-/// it is, and to learn that takes longer than to learn what a word is.
-const CHARACTER_EPOCHS: u32 = 12;
-
 /// Keys that came after the first models, with the values under which nothing is other than it was.
 const NEUTRAL: &str = r#"
     residual = false
@@ -276,30 +249,6 @@ impl Config {
         let mut all = table(NEUTRAL).expect("a text that is tested");
         all.extend(written);
         Self::from_table(all)
-    }
-
-    /// Makes a run that is too short for `part` longer, unless `min-steps` is 0. `batch` is halved, down to 8 sentences or
-    /// 160 tokens, until there are `min-steps` steps. If that is not enough, epochs are added, up to 6; if there are not
-    /// even 500 steps then, or an entity of each type would be shown fewer than 150 times, up to 30. Where tokens are single
-    /// characters, there are 12 at least. Done again, it changes nothing.
-    pub fn fit_to(&mut self, part: Extent) {
-        if self.min_steps == 0 {
-            return;
-        }
-        let Extent { sentences, tokens, characters, entities, types } = part;
-        let an_epoch = |c: &Self| sentences.div_ceil(c.batch).div_ceil(c.accumulate).max(1);
-        if 2 * characters < 3 * tokens {
-            self.epochs = self.epochs.max(CHARACTER_EPOCHS);
-        }
-        let smallest = (SMALLEST_BATCH_TOKENS * sentences / tokens.max(1)).clamp(1, SMALLEST_BATCH);
-        while self.epochs as usize * an_epoch(self) < self.min_steps && self.batch >= 2 * smallest {
-            self.batch /= 2;
-        }
-        let to_reach = |steps: usize, most: usize| steps.div_ceil(an_epoch(self)).min(most);
-        let enough = to_reach(self.min_steps, ENOUGH_EPOCHS);
-        let fewest = to_reach(self.min_steps.min(FEWEST_STEPS), MOST_EPOCHS);
-        let shown = (FEWEST_SHOWN * types).div_ceil(entities.max(1)).min(MOST_EPOCHS);
-        self.epochs = self.epochs.max(enough.max(fewest).max(shown) as u32);
     }
 
     /// This configuration with other values for some keys, as flags give them. Who gives epochs or batch means them:
@@ -584,103 +533,6 @@ fn rules(tags: &TagSet) -> Allowed {
 /// Every key, in the order of the default preset.
 pub fn keys() -> Vec<String> {
     preset_table(PRESETS[0].0).expect("the default preset").keys().cloned().collect()
-}
-
-/// The line, from 1, on which a file gives this key.
-fn line_of(text: &str, key: &str) -> Option<u64> {
-    let gives = |line: &str| line.split_once('=').is_some_and(|(k, _)| k.trim() == key);
-    text.lines().position(gives).map(|n| n as u64 + 1)
-}
-
-/// The known name nearest to `word`, if one is near enough to be meant.
-pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let distance = |k: &str| strsim::damerau_levenshtein(word, k);
-    let best = known.into_iter().min_by_key(|k| distance(k))?;
-    (distance(best) <= 1 + word.chars().count() / 3).then_some(best)
-}
-
-fn preset_table(name: &str) -> Result<toml::Table> {
-    let Some((_, text)) = PRESETS.iter().find(|(n, _)| *n == name) else {
-        let names = PRESETS.map(|(n, _)| n);
-        let help = match nearest(name, names) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("presets: {}", names.join(", ")),
-        };
-        return Err(Error::new("E040", format!("no preset `{name}`")).help(help));
-    };
-    let mut table: toml::Table = text.parse().expect("presets are tested");
-    table.insert("preset".into(), toml::Value::String(name.into()));
-    Ok(table)
-}
-
-fn parse_file(path: &Path, text: &str) -> Result<toml::Table> {
-    text.parse().map_err(|e: toml::de::Error| {
-        let at = e.span().map_or(0, |s| s.start);
-        let before = &text[..at];
-        let line = before.matches('\n').count() as u64 + 1;
-        let column = before.chars().rev().take_while(|&c| c != '\n').count() as u64 + 1;
-        let message = e.message().lines().next().unwrap_or("not TOML").to_owned();
-        Error::new("E041", message)
-            .at(path, line, column)
-            .help("a line is KEY = VALUE, texts in quotes; `longhand help config` shows all keys")
-    })
-}
-
-/// What serde says of a value, without Rust's names of types.
-fn plainly(message: &str) -> String {
-    let names = [
-        ("expected usize", "expected a whole number from 0 to 9223372036854775807"),
-        ("expected u64", "expected a whole number from 0 to 9223372036854775807"),
-        ("expected u32", "expected a whole number from 0 to 4294967295"),
-        ("expected f64", "expected a number"),
-        ("expected a boolean", "expected true or false"),
-        ("expected a sequence", "expected a list"),
-        ("invalid type: string", "not"),
-        ("invalid type: integer", "not"),
-        ("invalid type: floating point", "not"),
-        ("invalid value: integer", "not"),
-        ("invalid type: boolean", "not"),
-    ];
-    names.iter().fold(message.to_owned(), |text, (from, to)| text.replacen(from, to, 1))
-}
-
-/// Who gives epochs or batch means them: `min-steps` of a lower layer changes them no more.
-fn exact_length(table: &mut toml::Table, gives: impl Fn(&str) -> bool) {
-    if gives("epochs") || gives("batch") {
-        table.insert("min-steps".into(), toml::Value::Integer(0));
-    }
-}
-
-fn known_key(table: &toml::Table, key: &str) -> Result<()> {
-    if table.contains_key(key) {
-        return Ok(());
-    }
-    let help = match nearest(key, table.keys().map(String::as_str)) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "`longhand help config` lists the keys".into(),
-    };
-    Err(Error::new("E040", format!("no key `{key}`")).help(help))
-}
-
-/// A flag's text as a value of the kind that the key has now: `0.2,0.5` and `[0.2, 0.5]` are both lists.
-fn parse_value(text: &str, like: &toml::Value) -> toml::Value {
-    let parse = |text: &str| {
-        let line = format!("v = {text}");
-        line.parse::<toml::Table>().ok().and_then(|mut t| t.remove("v"))
-    };
-    let string = || toml::Value::String(text.into());
-    match like {
-        toml::Value::String(_) => parse(text).filter(toml::Value::is_str).unwrap_or_else(string),
-        toml::Value::Array(items) if !text.trim_start().starts_with('[') => {
-            let item = |t: &str| items.first().map_or(string(), |i| parse_value(t.trim(), i));
-            toml::Value::Array(text.split(',').map(item).collect())
-        }
-        toml::Value::Float(_) => match parse(text) {
-            Some(toml::Value::Integer(n)) => toml::Value::Float(n as f64),
-            other => other.unwrap_or_else(string),
-        },
-        _ => parse(text).unwrap_or_else(string),
-    }
 }
 
 #[cfg(test)]

@@ -297,20 +297,20 @@ fn carries(prev: Meaning, next: Meaning) -> bool {
 }
 
 /// Where the probabilities of a shard's tags come from; see the top of this file.
-pub(crate) enum Belief<'a> {
+pub(crate) enum Posterior<'a> {
     /// All tags of a sentence together.
     Chain { chain: &'a Chain, scores: &'a Array2<f32>, packing: &'a Packing },
     /// Each token by itself.
     Tokens { probabilities: Array2<f32>, packing: &'a Packing },
 }
 
-/// What is believed of one sentence.
+/// The same of one sentence.
 pub(crate) enum Sentence<'a> {
     Chain(Neighbours<'a>),
     Tokens { probabilities: &'a Array2<f32>, packing: &'a Packing, r: usize },
 }
 
-impl<'a> Belief<'a> {
+impl<'a> Posterior<'a> {
     pub(crate) fn new(
         tagger: &Tagger<f32>,
         chain: Option<&'a Chain>,
@@ -455,8 +455,8 @@ mod tests {
                 let network = tagger(&tags, Head::Softmax);
                 for chain in [Some(&chain), None] {
                     let reading = Reading::new(&tags, chain.is_some());
-                    let belief = Belief::new(&network, chain, &s, &packing);
-                    let p = reading.probability(&entity, n, &belief.sentence(0));
+                    let posterior = Posterior::new(&network, chain, &s, &packing);
+                    let p = reading.probability(&entity, n, &posterior.sentence(0));
                     let want = by_paths(&tags, &reading, &s, &entity);
                     prop_assert!((p - want).abs() < 1e-6, "{scheme}: {p}, not {want}");
                 }
@@ -475,8 +475,8 @@ mod tests {
                 let chain = rules(&tags).chain();
                 let network = tagger(&tags, Head::Softmax);
                 let reading = Reading::new(&tags, true);
-                let belief = Belief::new(&network, Some(&chain), &s, &packing);
-                let candidates = reading.likelier(n, &belief.sentence(0), 0.5);
+                let posterior = Posterior::new(&network, Some(&chain), &s, &packing);
+                let candidates = reading.likelier(n, &posterior.sentence(0), 0.5);
                 let ids = reading.written(&best_apart(&candidates, n, 0.5), n);
                 prop_assert!(is_legal(&tags, &ids), "{scheme}: {ids:?}");
                 let found = reading.entities(&ids);
@@ -512,10 +512,10 @@ mod tests {
         let tags = tag_set(Scheme::Iob2); // O B-a I-a B-b I-b
         let s = ndarray::array![[1.0f32, 3.0, -2.0, 0.0, 0.0], [-1.0, -1.0, -1.0, -1.0, -1.0]];
         let packing = Packing::new(vec![2]);
-        let belief = Belief::new(&tagger(&tags, Head::KerasRelu), None, &s, &packing);
+        let posterior = Posterior::new(&tagger(&tags, Head::KerasRelu), None, &s, &packing);
         let reading = Reading::new(&tags, false);
         let mut entities = reading.entities(&[1, 0]);
-        reading.weigh(&mut entities, 2, &belief.sentence(0));
+        reading.weigh(&mut entities, 2, &posterior.sentence(0));
         // B-a (3/4) or I-a (0) first, then any tag but I-a (4 of 5).
         assert_eq!(entities.len(), 1);
         assert!((entities[0].probability - 0.75 * 0.8).abs() < 1e-6, "{entities:?}");

@@ -23,7 +23,7 @@ use serde::Serialize;
 
 use crate::Model;
 use crate::config::Decode;
-use crate::entities::{Belief, Reading, best_apart};
+use crate::entities::{Posterior, Reading, best_apart};
 use crate::lexicon::{Lexicon, Token};
 use crate::tagging::Padding;
 
@@ -134,11 +134,11 @@ pub fn explain<W: Token>(model: &Model, sentences: &[Vec<W>]) -> Explanation {
     let reader = Reader::new(model);
     let filled: Vec<&Vec<W>> = sentences.iter().filter(|s| !s.is_empty()).collect();
     let filled: Vec<&[W]> = filled.into_iter().map(Vec::as_slice).collect();
-    let explained = model.read(&filled, |voice, lexicon, numbers| {
+    let explained = model.read(&filled, |decoder, lexicon, numbers| {
         let sentences = numbers.iter().zip(&filled);
         let explained = sentences.map(|(numbers, words)| {
             let words = words.iter().map(|w| w.word().to_owned()).collect();
-            reader.sentence(words, numbers, lexicon, voice.padding)
+            reader.sentence(words, numbers, lexicon, decoder.padding)
         });
         explained.collect()
     });
@@ -184,11 +184,11 @@ impl<'a> Reader<'a> {
             votes
         });
         let scores = self.tagger.scores(input.clone());
-        let belief = Belief::new(self.tagger, self.chain.as_ref(), &scores, &packing);
+        let posterior = Posterior::new(self.tagger, self.chain.as_ref(), &scores, &packing);
         let best = self.best(self.tagger, self.chain.as_ref(), &scores, &packing, n);
-        let marginals = belief.of_tokens();
+        let marginals = posterior.of_tokens();
         let mut found = self.reading.entities(&best);
-        self.reading.weigh(&mut found, n, &belief.sentence(0));
+        self.reading.weigh(&mut found, n, &posterior.sentence(0));
         let found = found.into_iter().map(|e| Found {
             start: e.start,
             end: e.end,
@@ -221,7 +221,7 @@ impl<'a> Reader<'a> {
         match self.model.config.decode {
             Decode::Best => tagger.decode(scores, packing, chain)[..n].to_vec(),
             Decode::Likely => {
-                let sentence = Belief::new(tagger, chain, scores, packing);
+                let sentence = Posterior::new(tagger, chain, scores, packing);
                 let threshold = self.model.threshold;
                 let candidates = self.reading.likelier(n, &sentence.sentence(0), threshold);
                 self.reading.written(&best_apart(&candidates, n, threshold), n)
@@ -300,7 +300,7 @@ impl<'a> Reader<'a> {
         let packing = Packing::new(vec![texts[0].len(); n]);
         let input = lexicon.input(&texts, &packing, |_, _| false);
         let scores = self.tagger.scores(input);
-        let p = Belief::new(self.tagger, self.chain.as_ref(), &scores, &packing).of_tokens();
+        let p = Posterior::new(self.tagger, self.chain.as_ref(), &scores, &packing).of_tokens();
         let loss = |u: usize, t: usize| {
             let tag = best[t] as usize;
             let place = if t < u { t } else { t - 1 };

@@ -11,7 +11,7 @@ use crate::model::{Model, Provenance};
 use crate::predictions::{self, Writer};
 use crate::summary;
 use crate::summary::{Floor, Machine, Part, Sizes, Speed, Summary, Tokens, Weights};
-use crate::tagging::{Ask, Known, Tagged};
+use crate::tagging::{Prepared, Session, Tagged};
 use crate::trainer::{EpochRecord, Trainer};
 
 /// What one scores without a model.
@@ -74,8 +74,8 @@ pub fn part_results(trainer: &Trainer, model: &Model, corpus: &Corpus) -> Result
         let (words, tags): (Vec<&str>, Vec<&str>) = s.words().zip(s.tags()).unzip();
         familiar.add(rule, &words, &tags);
     }
-    let known = Known::of(&model.tagger, &model.tags);
-    let ask = Ask { voice: model.voice(trainer.padding()), known: &known };
+    let prepared = Prepared::of(&model.tagger, &model.tags);
+    let session = Session { decoder: model.decoder(trainer.padding()), prepared: &prepared };
     let (mut predictions, mut test_conll) = (Writer::new(rule), String::new());
     let [dev, test] = [&dataset.split.dev, &dataset.split.test];
     let parts =
@@ -83,7 +83,7 @@ pub fn part_results(trainer: &Trainer, model: &Model, corpus: &Corpus) -> Result
             let floors = floors(trainer, corpus, part)?;
             let mut scorer = Scorer::new(rule);
             for piece in part.chunks(PIECE) {
-                for (&i, tagged) in piece.iter().zip(tag(&ask, dataset, piece)) {
+                for (&i, tagged) in piece.iter().zip(tag(&session, dataset, piece)) {
                     let tags = model.outside(&tagged.tags);
                     scorer.add(&dataset.gold_tags(i), &tags);
                     let sentence = corpus.sentence(i as usize);
@@ -100,9 +100,9 @@ pub fn part_results(trainer: &Trainer, model: &Model, corpus: &Corpus) -> Result
 }
 
 /// Tags and entities of some sentences, with probabilities.
-fn tag(ask: &Ask<'_>, dataset: &Dataset, sentences: &[u32]) -> Vec<Tagged> {
+fn tag(session: &Session<'_>, dataset: &Dataset, sentences: &[u32]) -> Vec<Tagged> {
     let numbers: Vec<&[u32]> = sentences.iter().map(|&i| dataset.words(i)).collect();
-    ask.entities(&dataset.lexicon, &numbers, true)
+    session.entities(&dataset.lexicon, &numbers, true)
 }
 
 /// A sentence's entities beside those that were found.

@@ -24,7 +24,8 @@ use data::{Error, Result};
 
 use crate::config::Config;
 use crate::files::{TEMPORARY, make_folder, write_atomically};
-use crate::model::{self, MetaOf, Model, Provenance};
+use crate::model::file::{all_tensors, write};
+use crate::model::{MetaOf, Model, Provenance};
 use crate::summary::Summary;
 use crate::trainer::{EpochRecord, Observer, Outcome, Trainer};
 
@@ -346,11 +347,11 @@ impl Trainer {
         path: &Path,
     ) -> Result<()> {
         let provenance = made_by(provenance, record);
-        let (config, weights) = (self.model_config(), model::all_tensors(self.best_guess()));
+        let (config, weights) = (self.model_config(), all_tensors(self.best_guess()));
         let threshold = self.threshold(record.dev.as_ref());
         let meta = MetaOf::new(&config, self.dataset(), threshold, &provenance, &weights);
         let meta = serde_json::to_string(&meta).expect("plain values");
-        model::write(path, weights, meta)
+        write(path, weights, meta)
     }
 
     /// The configuration as a model has it.

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use crate::batch::deal;
 use crate::config::Decode;
-use crate::entities::{Belief, Entity, Reading, best_apart};
+use crate::entities::{Entity, Posterior, Reading, best_apart};
 use crate::lexicon::{Lexicon, Token};
 use crate::model::Model;
 
@@ -36,9 +36,9 @@ pub struct Tagged {
     pub entities: Vec<Entity>,
 }
 
-/// A network and how it is asked.
+/// A network, and how tags are read off its scores.
 #[derive(Clone, Copy, Debug)]
-pub struct Voice<'a> {
+pub struct Decoder<'a> {
     /// The network.
     pub tagger: &'a Tagger<f32>,
     /// Names of its tag ids.
@@ -53,48 +53,48 @@ pub struct Voice<'a> {
 
 /// Tag ids of each sentence, given as numbers of words in `lexicon`. Padding, if any, is tagged too and left
 /// out.
-pub fn tag(voice: Voice<'_>, lexicon: &Lexicon, sentences: &[&[u32]]) -> Vec<Vec<u32>> {
-    let known = Known::of(voice.tagger, voice.tags);
-    Ask { voice, known: &known }.each_shard(lexicon, sentences, |shard, ask| {
-        shard.tagged(ask, false).into_iter().map(|tagged| tagged.tags).collect()
+pub fn tag(decoder: Decoder<'_>, lexicon: &Lexicon, sentences: &[&[u32]]) -> Vec<Vec<u32>> {
+    let prepared = Prepared::of(decoder.tagger, decoder.tags);
+    Session { decoder, prepared: &prepared }.each_shard(lexicon, sentences, |shard, session| {
+        shard.tagged(session, false).into_iter().map(|tagged| tagged.tags).collect()
     })
 }
 
 /// Every entity of each sentence that is likelier than `threshold`; they may share tokens.
 pub(crate) fn likelier(
-    voice: Voice<'_>,
+    decoder: Decoder<'_>,
     lexicon: &Lexicon,
     sentences: &[&[u32]],
     threshold: f64,
 ) -> Vec<Vec<Entity>> {
-    let known = Known::of(voice.tagger, voice.tags);
-    Ask { voice, known: &known }.each_shard(lexicon, sentences, |shard, ask| {
-        let belief = ask.belief(&shard.scores, &shard.packing);
-        let of = |(r, &n)| ask.known.reading.likelier(n, &belief.sentence(r), threshold);
+    let prepared = Prepared::of(decoder.tagger, decoder.tags);
+    Session { decoder, prepared: &prepared }.each_shard(lexicon, sentences, |shard, session| {
+        let posterior = session.posterior(&shard.scores, &shard.packing);
+        let of = |(r, &n)| session.prepared.reading.likelier(n, &posterior.sentence(r), threshold);
         shard.lengths.iter().enumerate().map(of).collect()
     })
 }
 
 /// As [`tag`], and the entities; their probabilities, if `likely`, as [`crate::entities`] explains.
 pub fn tag_entities(
-    voice: Voice<'_>,
+    decoder: Decoder<'_>,
     lexicon: &Lexicon,
     sentences: &[&[u32]],
     likely: bool,
 ) -> Vec<Tagged> {
-    let known = Known::of(voice.tagger, voice.tags);
-    Ask { voice, known: &known }.entities(lexicon, sentences, likely)
+    let prepared = Prepared::of(decoder.tagger, decoder.tags);
+    Session { decoder, prepared: &prepared }.entities(lexicon, sentences, likely)
 }
 
 /// What follows from a network alone, worked out once for all that is tagged.
 #[derive(Clone, Debug)]
-pub(crate) struct Known {
+pub(crate) struct Prepared {
     chain: Option<Chain>,
     reading: Reading,
     ready: Arc<nn::ready::Ready<f32>>,
 }
 
-impl Known {
+impl Prepared {
     pub(crate) fn of(tagger: &Tagger<f32>, tags: &TagSet) -> Self {
         Self {
             chain: tagger.chain(),
@@ -104,14 +104,14 @@ impl Known {
     }
 }
 
-/// A network ready to be asked.
+/// A decoder at work.
 #[derive(Clone, Copy)]
-pub(crate) struct Ask<'a> {
-    pub(crate) voice: Voice<'a>,
-    pub(crate) known: &'a Known,
+pub(crate) struct Session<'a> {
+    pub(crate) decoder: Decoder<'a>,
+    pub(crate) prepared: &'a Prepared,
 }
 
-impl Ask<'_> {
+impl Session<'_> {
     /// As [`tag_entities`].
     pub(crate) fn entities(
         &self,
@@ -119,7 +119,7 @@ impl Ask<'_> {
         sentences: &[&[u32]],
         likely: bool,
     ) -> Vec<Tagged> {
-        self.each_shard(lexicon, sentences, |shard, ask| shard.tagged(ask, likely))
+        self.each_shard(lexicon, sentences, |shard, session| shard.tagged(session, likely))
     }
 
     /// What `read` makes of the sentences of a shard, put into the order of `sentences`. An empty sentence gets
@@ -128,9 +128,9 @@ impl Ask<'_> {
         &self,
         lexicon: &Lexicon,
         sentences: &[&[u32]],
-        read: impl Fn(&Decoded, &Ask<'_>) -> Vec<T> + Sync,
+        read: impl Fn(&Decoded, &Session<'_>) -> Vec<T> + Sync,
     ) -> Vec<T> {
-        let texts = Padded::new(sentences, self.voice.padding);
+        let texts = Padded::new(sentences, self.decoder.padding);
         let decode = |shard: Vec<u32>| {
             let made = read(&texts.decode(&shard, self, lexicon), self);
             (shard, made)
@@ -148,27 +148,27 @@ impl Ask<'_> {
         path: Option<Vec<u32>>,
         likely: bool,
     ) -> Vec<Tagged> {
-        let Known { chain, reading, .. } = self.known;
-        let Voice { tagger, decode, threshold, .. } = self.voice;
+        let Prepared { chain, reading, .. } = self.prepared;
+        let Decoder { tagger, decode, threshold, .. } = self.decoder;
         let lengths = lengths.iter().enumerate();
         match decode {
             Decode::Best => {
                 let path = path.unwrap_or_else(|| tagger.decode(scores, packing, chain.as_ref()));
-                let belief = likely.then(|| self.belief(scores, packing));
+                let posterior = likely.then(|| self.posterior(scores, packing));
                 let tagged = |(r, &n): (usize, &usize)| {
                     let tags: Vec<u32> = (0..n).map(|t| path[packing.row(r, t)]).collect();
                     let mut entities = reading.entities(&tags);
-                    if let (Some(belief), false) = (&belief, entities.is_empty()) {
-                        reading.weigh(&mut entities, n, &belief.sentence(r));
+                    if let (Some(posterior), false) = (&posterior, entities.is_empty()) {
+                        reading.weigh(&mut entities, n, &posterior.sentence(r));
                     }
                     Tagged { tags, entities }
                 };
                 lengths.map(tagged).collect()
             }
             Decode::Likely => {
-                let belief = self.belief(scores, packing);
+                let posterior = self.posterior(scores, packing);
                 let tagged = |(r, &n): (usize, &usize)| {
-                    let candidates = reading.likelier(n, &belief.sentence(r), threshold);
+                    let candidates = reading.likelier(n, &posterior.sentence(r), threshold);
                     let mut entities = best_apart(&candidates, n, threshold);
                     let tags = reading.written(&entities, n);
                     if !likely {
@@ -181,8 +181,8 @@ impl Ask<'_> {
         }
     }
 
-    fn belief<'a>(&'a self, scores: &'a Array2<f32>, packing: &'a Packing) -> Belief<'a> {
-        Belief::new(self.voice.tagger, self.known.chain.as_ref(), scores, packing)
+    fn posterior<'a>(&'a self, scores: &'a Array2<f32>, packing: &'a Packing) -> Posterior<'a> {
+        Posterior::new(self.decoder.tagger, self.prepared.chain.as_ref(), scores, packing)
     }
 }
 
@@ -196,8 +196,8 @@ struct Decoded {
 
 impl Decoded {
     /// Tags and entities of each sentence.
-    fn tagged(&self, ask: &Ask<'_>, likely: bool) -> Vec<Tagged> {
-        ask.tagged(&self.scores, &self.packing, &self.lengths, None, likely)
+    fn tagged(&self, session: &Session<'_>, likely: bool) -> Vec<Tagged> {
+        session.tagged(&self.scores, &self.packing, &self.lengths, None, likely)
     }
 }
 
@@ -236,11 +236,11 @@ impl<'a> Padded<'a> {
         deal(&all.collect::<Vec<_>>(), |i| self.words(i).len())
     }
 
-    fn decode(&self, shard: &[u32], ask: &Ask<'_>, lexicon: &Lexicon) -> Decoded {
+    fn decode(&self, shard: &[u32], session: &Session<'_>, lexicon: &Lexicon) -> Decoded {
         let texts: Vec<&[u32]> = shard.iter().map(|&i| self.words(i)).collect();
         let packing = Packing::new(texts.iter().map(|w| w.len()).collect());
         let input = lexicon.input(&texts, &packing, |_, _| false);
-        let scores = ask.known.ready.scores(ask.voice.tagger, input);
+        let scores = session.prepared.ready.scores(session.decoder.tagger, input);
         let lengths = shard.iter().map(|&i| self.sentences[i as usize].len()).collect();
         Decoded { lengths, packing, scores }
     }
@@ -250,14 +250,14 @@ impl<'a> Padded<'a> {
 #[derive(Clone, Debug)]
 pub struct Ready {
     model: Model,
-    known: Known,
+    prepared: Prepared,
     device: Option<Arc<on_device::OnDevice>>,
 }
 
 impl Ready {
     /// Gets `model` ready.
     pub fn new(model: Model) -> Self {
-        Self { known: Known::of(&model.tagger, &model.tags), model, device: None }
+        Self { prepared: Prepared::of(&model.tagger, &model.tags), model, device: None }
     }
 
     /// The model.
@@ -271,11 +271,11 @@ impl Ready {
         if let Some(tagged) = self.tag_on_device(sentences, likely) {
             return tagged;
         }
-        self.model.read(sentences, |voice, lexicon, numbers| {
-            let ask = Ask { voice, known: &self.known };
-            let texts = Padded::new(numbers, voice.padding);
+        self.model.read(sentences, |decoder, lexicon, numbers| {
+            let session = Session { decoder, prepared: &self.prepared };
+            let texts = Padded::new(numbers, decoder.padding);
             let decode = |shard: Vec<u32>| {
-                let tagged = texts.decode(&shard, &ask, lexicon).tagged(&ask, likely);
+                let tagged = texts.decode(&shard, &session, lexicon).tagged(&session, likely);
                 (shard, tagged)
             };
             in_order(numbers.len(), texts.shards().into_iter().map(decode).collect())

@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use data::{Error, Result};
-use eval::{Rule, Scorer, Scores};
 use ndarray::ArrayViewMut2;
 use nn::embedding::RowGrads;
 use nn::tagger::{Network, TableGrads, Tagger};
@@ -12,134 +11,20 @@ use optim::rows::{SummedRows, Summer};
 use optim::sum::{clip_factor, sum_tree};
 use optim::{Adam, RowAdam, schedule};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 use tensor::{AdamRates, scratch};
 
 use crate::batch::{self, Hiding, Shard};
-use crate::config::{ClassWeights, Config, Decode, Keep, ScheduleName};
-use crate::dataset::{Dataset, outside};
+use crate::config::{ClassWeights, Config, Keep, ScheduleName};
+use crate::dataset::Dataset;
 use crate::device::{Device, Job};
-use crate::entities::{Entity, Reading, best_apart};
-use crate::tagging::{self, Padding, Voice};
 
-/// One line of a run's history.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EpochRecord {
-    /// The epoch, from 1.
-    pub epoch: u32,
-    /// Mean training loss a position.
-    pub loss: f64,
-    /// Share of the training positions that got their tag right while training (dropout on).
-    pub accuracy: f64,
-    /// Strict scores on dev; none if there is no dev part.
-    pub dev: Option<DevScores>,
-    /// Learning rate at the end.
-    pub learning_rate: f64,
-    /// Real tokens trained on.
-    pub tokens: usize,
-    /// Seconds of training, without the scoring of dev.
-    pub seconds: f64,
-    /// Real tokens a second of training.
-    pub tokens_per_second: f64,
-    /// Whether this is the model to keep so far: the best on dev, or simply the last.
-    pub best: bool,
-}
+mod history;
+mod scoring;
 
-/// What is known of the dev part after an epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DevScores {
-    /// Strict micro precision.
-    pub precision: f64,
-    /// Strict micro recall.
-    pub recall: f64,
-    /// Strict micro F1.
-    pub f1: f64,
-    /// Share of tokens with the right tag.
-    pub token_accuracy: f64,
-    /// Share of positions with the right tag, padding counted: what the tutorial calls accuracy. Only
-    /// where sentences are padded.
-    pub padded_accuracy: Option<f64>,
-    /// From which probability on entities were given, where `decode` gives the likely ones.
-    #[serde(default = "untried_threshold")]
-    pub threshold: f64,
-}
-
-/// The threshold of a model that has no dev part to find its own on: half of a low F1, since a
-/// network that was trained on little is sure of little.
-pub const UNTRIED_THRESHOLD: f64 = 0.3;
-
-fn untried_threshold() -> f64 {
-    UNTRIED_THRESHOLD
-}
-
-/// No threshold is lower than this: what is less likely is not even looked at.
-const LOWEST_THRESHOLD: f64 = 0.1;
-
-/// Thresholds that are tried, besides the lowest.
-const BETWEEN: u32 = 4;
-
-/// How far an epoch is.
-#[derive(Clone, Copy, Debug)]
-pub struct Progress {
-    /// The epoch, from 1.
-    pub epoch: u32,
-    /// Batches done in it.
-    pub batches: usize,
-    /// Batches in it.
-    pub of: usize,
-    /// Real tokens done in it.
-    pub tokens: usize,
-    /// Mean loss a position so far in it.
-    pub loss: f64,
-}
-
-/// Somebody who watches a run and may stop it.
-pub trait Observer: Send {
-    /// After every batch; true stops the run, to be resumed from here.
-    fn batch(&mut self, progress: &Progress) -> bool;
-
-    /// After every epoch.
-    fn epoch(&mut self, record: &EpochRecord);
-
-    /// Before one of several networks is trained, `k` of `of`.
-    fn member(&mut self, _k: usize, _of: usize) {}
-
-    /// Before a resumed run goes on: what happened so far.
-    fn resumed(&mut self, _history: &[EpochRecord]) {}
-}
-
-/// How a call of [`Trainer::epoch`] ended.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    /// The epoch is over.
-    Done(EpochRecord),
-    /// The observer stopped it.
-    Stopped,
-}
-
-/// Where a run is. With the weights and moments, all that a resumed run needs.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Position {
-    /// Epochs done.
-    pub epoch: u32,
-    /// Batches done in the present epoch.
-    pub batch: usize,
-    /// Steps of Adam done.
-    pub step: u64,
-    /// Loss, right positions, positions, tokens and seconds of the present epoch so far.
-    pub sums: Sums,
-}
-
-/// Sums over the present epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct Sums {
-    pub loss: f64,
-    pub right: usize,
-    pub positions: usize,
-    pub tokens: usize,
-    pub seconds: f64,
-}
+pub use history::{
+    DevScores, EpochRecord, Observer, Outcome, Position, Progress, Sums, UNTRIED_THRESHOLD,
+};
+pub use scoring::score;
 
 /// A run: weights, moments, and where it is.
 pub struct Trainer {
@@ -612,33 +497,6 @@ impl Trainer {
         Error::new("E011", message).help(help)
     }
 
-    /// Padding of this run, if it has any.
-    pub fn padding(&self) -> Option<Padding> {
-        let word = self.dataset.pad_word();
-        self.dataset.pad_to().map(|length| Padding { length, word })
-    }
-
-    /// Tag ids of these sentences under the present weights.
-    pub fn predict(&self, sentences: &[u32]) -> Vec<Vec<u32>> {
-        let words: Vec<&[u32]> = sentences.iter().map(|&i| self.dataset.words(i)).collect();
-        tagging::tag(self.voice(self.padding()), &self.dataset.lexicon, &words)
-    }
-
-    fn voice(&self, padding: Option<Padding>) -> Voice<'_> {
-        let (tagger, tags) = (self.best_guess(), &self.dataset.tags);
-        let dev = self.history.last().and_then(|record| record.dev);
-        let threshold = self.threshold(dev.as_ref());
-        Voice { tagger, tags, decode: self.config.decode, threshold, padding }
-    }
-
-    /// From which probability on the model of an epoch gives the likely entities.
-    pub(crate) fn threshold(&self, dev: Option<&DevScores>) -> f64 {
-        match self.config.threshold {
-            0.0 => dev.map_or(UNTRIED_THRESHOLD, |dev| dev.threshold),
-            given => given,
-        }
-    }
-
     /// A copy of the data for another trainer, with the table of pretrained vectors back in its place.
     pub(crate) fn dataset_for_member(&self) -> Dataset {
         let mut dataset = self.dataset.clone();
@@ -660,85 +518,4 @@ impl Trainer {
         self.history = history;
         self.score_dev()
     }
-
-    fn score_dev(&self) -> Option<DevScores> {
-        let dev = &self.dataset.split.dev;
-        if dev.is_empty() {
-            return None;
-        }
-        let (scores, threshold) = match self.config.decode {
-            Decode::Best => (score(&self.dataset, dev, &self.predict(dev)), UNTRIED_THRESHOLD),
-            Decode::Likely => self.score_likely(dev),
-        };
-        Some(DevScores {
-            precision: scores.micro.precision,
-            recall: scores.micro.recall,
-            f1: scores.micro.f1,
-            token_accuracy: scores.token_accuracy,
-            padded_accuracy: self.padded_accuracy(),
-            threshold,
-        })
-    }
-
-    /// Scores of the likely entities under the threshold that suits them, and that threshold.
-    ///
-    /// Where probabilities are what they say, giving one more entity of probability p is worth it, in terms of F1, if p >
-    /// F1 / 2 (Lipton, Elkan and Naryanaswamy 2014, "Optimal thresholding of classifiers to maximize F1 measure").
-    /// They are not quite: so the best of a few thresholds from there, or from [`UNTRIED_THRESHOLD`] if that is lower, to
-    /// ½ is taken; of equal ones the lowest. One that the configuration gives is not asked about.
-    fn score_likely(&self, dev: &[u32]) -> (Scores, f64) {
-        let words: Vec<&[u32]> = dev.iter().map(|&i| self.dataset.words(i)).collect();
-        let voice = self.voice(self.padding());
-        let lexicon = &self.dataset.lexicon;
-        let given = Some(self.config.threshold).filter(|&threshold| threshold > 0.0);
-        let lowest = given.unwrap_or(LOWEST_THRESHOLD);
-        let candidates = tagging::likelier(voice, lexicon, &words, lowest);
-        let reading = Reading::new(&self.dataset.tags, self.tagger.spec.rules.is_some());
-        let scores = |threshold: f64| {
-            let tags = |(candidates, words): (&Vec<Entity>, &&[u32])| {
-                reading.written(&best_apart(candidates, words.len(), threshold), words.len())
-            };
-            let predicted: Vec<Vec<u32>> = candidates.par_iter().zip(&words).map(tags).collect();
-            score(&self.dataset, dev, &predicted)
-        };
-        if let Some(threshold) = given {
-            return (scores(threshold), threshold);
-        }
-        let least = UNTRIED_THRESHOLD.min(scores(UNTRIED_THRESHOLD).micro.f1 / 2.0);
-        let between = |k: u32| {
-            let threshold = least + (0.5 - least) * f64::from(k) / f64::from(BETWEEN);
-            // Three decimals: more would not be seen in the result.
-            ((1e3 * threshold).round() / 1e3).max(LOWEST_THRESHOLD)
-        };
-        let tried = (0..=BETWEEN).map(between).map(|threshold| (scores(threshold), threshold));
-        let better =
-            |best: (Scores, f64), next: (Scores, f64)| match next.0.micro.f1 > best.0.micro.f1 {
-                true => next,
-                false => best,
-            };
-        tried.reduce(better).expect("at least one threshold")
-    }
-
-    /// Accuracy on dev with padding counted, as Keras counts it.
-    fn padded_accuracy(&self) -> Option<f64> {
-        let padding = self.padding()?;
-        let dev = &self.dataset.split.dev;
-        let full: Vec<_> = dev.iter().map(|&i| self.dataset.positions_of(i)).collect();
-        let full: Vec<&[u32]> = full.iter().map(|w| &w[..]).collect();
-        let predicted = tagging::tag(self.voice(None), &self.dataset.lexicon, &full);
-        let right = dev.iter().zip(&predicted).map(|(&i, tags)| {
-            tags.iter().enumerate().filter(|&(t, &tag)| tag == self.dataset.tag(i, t)).count()
-        });
-        Some(right.sum::<usize>() as f64 / (dev.len() * padding.length) as f64)
-    }
-}
-
-/// Strict scores of predicted tag ids against the gold tags, both in the scheme of the data.
-pub fn score(dataset: &Dataset, sentences: &[u32], predicted: &[Vec<u32>]) -> Scores {
-    let mut scorer = Scorer::new(Rule::Strict(dataset.scheme));
-    for (&i, predicted) in sentences.iter().zip(predicted) {
-        let predicted = outside(&dataset.tags, dataset.scheme, predicted);
-        scorer.add(&dataset.gold_tags(i), &predicted);
-    }
-    scorer.finish()
 }

@@ -8,7 +8,7 @@ use data::Error;
 use nn::Packing;
 use rayon::prelude::*;
 
-use super::{Ask, Padded, Ready, Tagged, Voice, in_order};
+use super::{Decoder, Padded, Ready, Session, Tagged, in_order};
 use crate::config::Decode;
 use crate::device::Tags;
 use crate::lexicon::{Lexicon, Token};
@@ -62,9 +62,9 @@ impl Ready {
         likely: bool,
     ) -> Option<Vec<Tagged>> {
         let device = self.device.as_ref().filter(|d| d.failure.get().is_none())?;
-        let tagged = self.model.read(sentences, |voice, lexicon, numbers| {
-            let ask = Ask { voice, known: &self.known };
-            tag(&*device.tags, &ask, lexicon, numbers, likely)
+        let tagged = self.model.read(sentences, |decoder, lexicon, numbers| {
+            let session = Session { decoder, prepared: &self.prepared };
+            tag(&*device.tags, &session, lexicon, numbers, likely)
         });
         // The first failure is the one to tell.
         tagged.map_err(|e| device.failure.set(e)).ok()
@@ -73,12 +73,12 @@ impl Ready {
 
 fn tag(
     device: &dyn Tags,
-    ask: &Ask<'_>,
+    session: &Session<'_>,
     lexicon: &Lexicon,
     numbers: &[&[u32]],
     likely: bool,
 ) -> data::Result<Vec<Tagged>> {
-    let Voice { decode, padding, .. } = ask.voice;
+    let Decoder { decode, padding, .. } = session.decoder;
     let texts = Padded::new(numbers, padding);
     let tagged = batches(numbers.len(), |i| texts.words(i).len()).into_par_iter().map(|batch| {
         let words: Vec<&[u32]> = batch.iter().map(|&i| texts.words(i)).collect();
@@ -88,7 +88,7 @@ fn tag(
         let answer = device.tag(&input, by_path, likely || !by_path)?;
         let lengths: Vec<usize> = batch.iter().map(|&i| numbers[i as usize].len()).collect();
         let path = by_path.then_some(answer.tags);
-        let tagged = ask.tagged(&answer.scores, &packing, &lengths, path, likely);
+        let tagged = session.tagged(&answer.scores, &packing, &lengths, path, likely);
         Ok((batch, tagged))
     });
     Ok(in_order(numbers.len(), tagged.collect::<data::Result<_>>()?))
