@@ -72,13 +72,14 @@ fn push(ann: &mut String, number: usize, before: usize, entity: &Entity) {
 }
 
 /// Reads `NAME.ann` and the text beside it. Entities are its text-bound annotations (`T…`); events, relations,
-/// attributes and notes are passed over. Words and sentences are cut as [`jsonl::read`] cuts them.
+/// attributes and notes are passed over. Words and sentences are cut as [`jsonl::read`] cuts them; no sentence goes over
+/// the end of a line, which is a border in BRAT.
 ///
 /// # Errors
 /// E070 for a line that cannot be read and for entities that overlap; E001 and E021 to E025 for the files.
-pub fn read(path: &Path) -> Result<(Corpus, Vec<Warning>)> {
-    let (name, ann, mut warnings) = input::any_text(path, Encoding::Auto)?;
-    let (beside, text, more) = input::any_text(&path.with_extension("txt"), Encoding::Auto)?;
+pub fn read(path: &Path, encoding: Encoding) -> Result<(Corpus, Vec<Warning>)> {
+    let (name, ann, mut warnings) = input::any_text(path, encoding)?;
+    let (beside, text, more) = input::any_text(&path.with_extension("txt"), encoding)?;
     warnings.extend(more);
     let mut ents = Vec::new();
     for (number, line) in (1..).zip(ann.lines()) {
@@ -87,8 +88,9 @@ pub fn read(path: &Path) -> Result<(Corpus, Vec<Warning>)> {
             ents.push(annotation(line, &text).map_err(bad)?);
         }
     }
-    let corpus = jsonl::corpus(&beside, &Line { text, ents, tokens: None })
+    let (corpus, with_blanks) = jsonl::corpus(&beside, &Line::of(text, ents))
         .map_err(|what| Error::new("E070", what).at(&name, None, None))?;
+    warnings.extend(jsonl::with_blanks(with_blanks, &name, None));
     if corpus.is_empty() {
         return Err(Error::new("E023", "no text in the file").at(&beside, None, None));
     }
