@@ -198,6 +198,15 @@ pub struct TrainArgs {
     /// What trains: cpu; cuda, a GPU, or an error; auto, a GPU if there is one that can.
     #[arg(long, default_value = "cpu")]
     pub device: String,
+    /// Train once more in the end, on train and dev together, with the threshold that dev gave.
+    #[arg(
+        long,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_name = "BOOL"
+    )]
+    pub refit: Option<String>,
 
     /// Go on with an interrupted run, under its own settings.
     #[arg(long, conflicts_with = "force")]
@@ -221,6 +230,7 @@ impl TrainArgs {
             ("learning-rate", &self.learning_rate),
             ("clip", &self.clip),
             ("lower", &self.lower),
+            ("refit", &self.refit),
             ("seed", &self.seed),
             ("threads", &self.threads),
         ];
@@ -243,6 +253,7 @@ impl TrainArgs {
         .help("Folder of the search [default: runs/NAME-OF-DATA-search]")),
     mut_arg("dev", |a| a.help("Sentences that trials are judged on, in a file of their own")),
     mut_arg("test", |a| a.hide(true)), // refused, with the reason
+    mut_arg("refit", |a| a.hide(true)), // trials are judged on dev
     mut_arg("epochs", |a| a.help("Passes over the training part, of a whole training")),
     mut_arg("resume", |a| a.help("Go on with an interrupted search, or give a search more trials")),
     mut_arg("force", |a| a.help("Write over a search that is there")),

@@ -180,7 +180,7 @@ fn shown(record: &Record, part: Option<PartArg>) -> Result<Run> {
         findings: serde_json::from_value::<Vec<Finding>>(findings).unwrap_or_default(),
         speed: speed(summary, members(&record.config)),
         settings: settings(&record.config, &summary.preset),
-        provenance: provenance(summary),
+        provenance: provenance(summary, &record.config),
     })
 }
 
@@ -241,7 +241,19 @@ fn speed(summary: &train::Summary, members: i64) -> Vec<(String, String)> {
     ])
 }
 
-fn provenance(summary: &train::Summary) -> Vec<(String, String)> {
+/// Where the threshold of a run comes from.
+fn found(config: &toml::Table, dev: usize) -> &'static str {
+    let refit = config.get("refit").and_then(toml::Value::as_bool).unwrap_or(false);
+    let given = config.get("threshold").and_then(toml::Value::as_float).is_some_and(|t| t > 0.0);
+    match (refit, given) {
+        (true, _) => "found on dev before its sentences were learned",
+        (_, true) => "as set",
+        _ if dev == 0 => "for want of a dev part to find another on",
+        _ => "found on dev",
+    }
+}
+
+fn provenance(summary: &train::Summary, config: &toml::Table) -> Vec<(String, String)> {
     let machine = &summary.machine;
     let sizes = &summary.sentences;
     let [train, dev, test] = [sizes.train, sizes.dev, sizes.test].map(count);
@@ -254,7 +266,7 @@ fn provenance(summary: &train::Summary) -> Vec<(String, String)> {
     if let Some(threshold) = summary.model.threshold {
         all.push((
             "Entities given".into(),
-            format!("those likelier than {threshold}, found on dev"),
+            format!("those likelier than {threshold}, {}", found(config, sizes.dev)),
         ));
     }
     for file in &summary.data {

@@ -8,7 +8,8 @@ use serde_json::Value;
 use train::config::VectorsTrain;
 use train::device::Choice;
 use train::{
-    Config, Dataset, Ending, IfThere, LastFiles, Model, Provenance, RunFolder, Trainer, results,
+    Config, Dataset, Ending, IfThere, LastFiles, Model, Provenance, Record, RunFolder, Trainer,
+    results,
 };
 
 use train::results::{PartResult, Results};
@@ -21,7 +22,7 @@ use crate::{Screen, Stop, check, report_command, say, warn};
 /// Trains and reports. Nothing is written before the data and the configuration have been read.
 pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     let config = if args.resume { configure_again(args)? } else { configure(args)? };
-    let choice: Choice = args.device.parse()?;
+    let choice = args.device.parse()?;
     let if_there = match (args.resume, args.force) {
         (true, _) => IfThere::Resume,
         (_, true) => IfThere::Overwrite,
@@ -30,7 +31,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     let folder = RunFolder::claim(&output(args), if_there)?;
     keep_inputs(args, &config, &output(args))?;
     input::set_threads(config.threads, screen)?;
-    let (mut corpus, split, split_name, mut warnings) = read(args, &config)?;
+    let (mut corpus, split, made, mut warnings) = read(args, &config)?;
     let scheme = scheme(args, &corpus)?;
     let what = match config.vectors.is_empty() {
         true => "counting words".to_owned(),
@@ -44,25 +45,127 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     warn(&warnings, screen);
     let check = check::before_training(&corpus, &dataset.split, scheme, screen);
     corpus.release_places();
-
-    let provenance = Provenance::of(&corpus, &dataset, split_name);
-    let mut trainer = Trainer::new(config, dataset)?;
-    choose_device(&mut trainer, choice, screen)?;
-    let floors = results::floors(&trainer, &corpus, &trainer.dataset().split.dev);
-    if !screen.quiet {
-        say(&header(&trainer, &corpus, scheme, floors.as_ref()));
-    }
     progress::catch_interrupts();
-    let all_o = floors.map(|floors| floors.all_o.token_accuracy);
-    let mut watch = Watch::new(trainer.config(), trainer.history(), all_o, screen);
-    let ending = folder.train(&mut trainer, &provenance, if_there, &mut watch)?;
-    drop(watch); // and its bar
-    if ending == Ending::Interrupted {
-        let command = format!("longhand train … -o {} --resume", output(args).display());
-        say(&format!("interrupted; saved. Go on with: {command}"));
-        return Err(Stop::Interrupted);
+    let job = Job { args, choice, corpus: &corpus, made, check, screen };
+    let (tables, scored) = match config.refit {
+        false => job.train(&folder, config, dataset, if_there)?,
+        true => job.train_twice(&folder, config, dataset, if_there)?,
+    };
+    drop(job);
+    drop(corpus); // the page has to do with the files
+    if scored {
+        write_page(&folder, screen)?;
     }
-    finish(&folder, trainer, corpus, check, screen)
+    let mut out = io::stdout().lock();
+    writeln!(out, "{tables}{}", folder.model().display())?;
+    Ok(())
+}
+
+/// What the trainings of one command have in common.
+struct Job<'a> {
+    args: &'a TrainArgs,
+    choice: Choice,
+    corpus: &'a Corpus,
+    /// How the parts were made.
+    made: String,
+    /// What the data doctor found.
+    check: Value,
+    screen: Screen,
+}
+
+impl Job<'_> {
+    /// One training, from data to files. The scores as tables, and whether there are any.
+    fn train(
+        &self,
+        folder: &RunFolder,
+        config: Config,
+        dataset: Dataset,
+        if_there: IfThere,
+    ) -> Result<(String, bool), Stop> {
+        let (corpus, screen) = (self.corpus, self.screen);
+        let provenance = Provenance::of(corpus, &dataset, self.made.clone());
+        let scheme = dataset.scheme;
+        let mut trainer = Trainer::new(config, dataset)?;
+        choose_device(&mut trainer, self.choice, screen)?;
+        let floors = results::floors(&trainer, corpus, &trainer.dataset().split.dev);
+        if !screen.quiet {
+            say(&header(&trainer, corpus, scheme, floors.as_ref()));
+        }
+        let all_o = floors.map(|floors| floors.all_o.token_accuracy);
+        let mut watch = Watch::new(trainer.config(), trainer.history(), all_o, screen);
+        let ending = folder.train(&mut trainer, &provenance, if_there, &mut watch)?;
+        drop(watch); // and its bar
+        if ending == Ending::Interrupted {
+            let command = format!("longhand train … -o {} --resume", output(self.args).display());
+            say(&format!("interrupted; saved. Go on with: {command}"));
+            return Err(Stop::Interrupted);
+        }
+        self.finish(folder, trainer)
+    }
+
+    /// `refit`: a training like any other, in a folder of its own, then one on train and dev together with the
+    /// threshold that dev gave.
+    fn train_twice(
+        &self,
+        folder: &RunFolder,
+        config: Config,
+        dataset: Dataset,
+        if_there: IfThere,
+    ) -> Result<(String, bool), Stop> {
+        let (split, scheme) = (dataset.split.with_dev_in_train(), dataset.scheme);
+        if dataset.split.dev.is_empty() {
+            let message =
+                "refit = true needs a dev part, to learn from when it has given the threshold";
+            return Err(data::Error::new("E041", message)
+                .help("--dev FILE or --split 80,10,10")
+                .into());
+        }
+        let first = folder.first();
+        folder.begin(&config, if_there)?;
+        let alone = Config { refit: false, ..config.clone() };
+        if if_there == IfThere::Resume && first.is_finished() {
+            drop(dataset);
+        } else {
+            self.train(&first, alone, dataset, first.if_begun(if_there))?;
+            write_page(&first, self.screen)?;
+        }
+        let summary = Record::load(first.path())?.summary;
+        let f1 = summary.dev.map_or(0.0, |dev| 100.0 * dev.strict.micro.f1);
+        let page = first.path().join("report.html");
+        let dev = format!("dev F1 {f1:.2} before its sentences were learned: {}", page.display());
+        if !self.screen.quiet {
+            say(&format!("{dev}\nonce more, on train and dev together"));
+        }
+        let threshold = summary.model.threshold.unwrap_or(config.threshold);
+        let config = Config { threshold, dev_from_train: 0.0, ..config };
+        let (dataset, _) =
+            Dataset::new(self.corpus, split, &config, scheme, self.args.allow_new_labels)?;
+        let (tables, scored) = self.train(folder, config, dataset, folder.if_begun(if_there))?;
+        Ok((format!("{dev}\n\n{tables}"), scored))
+    }
+
+    /// Scores the model and writes the last files.
+    fn finish(&self, folder: &RunFolder, mut trainer: Trainer) -> Result<(String, bool), Stop> {
+        trainer.release();
+        let model = Model::load(&folder.model())?;
+        let scoring = progress::spinner("scoring", self.screen.quiet);
+        let Results { parts, predictions, test_conll } =
+            results::part_results(&trainer, &model, self.corpus);
+        scoring.finish_and_clear();
+        let summary = results::summary(&trainer, &model, &parts);
+        let check = self.check.clone();
+        folder.finish(&LastFiles { check, predictions, test_conll, summary })?;
+        Ok((tables(&parts, self.screen), parts.iter().any(Option::is_some)))
+    }
+}
+
+/// The page of a run that was scored.
+fn write_page(folder: &RunFolder, screen: Screen) -> Result<(), Stop> {
+    let page = report_command::write(folder.path(), None, None)?;
+    if !screen.quiet {
+        say(&format!("report: {}", page.display()));
+    }
+    Ok(())
 }
 
 /// The tag scheme of the data, which all of its tags keep to.
@@ -275,35 +378,6 @@ fn vectors_line(dataset: &Dataset, config: &Config) -> String {
     });
     let (words_kept, dim) = (n(words.len()), words.dim);
     format!("\n{}: {words_kept} words of {dim} numbers, {how}; {}{dev}", words.file, read.coverage)
-}
-
-/// Scores the best model, writes the last files and the report.
-fn finish(
-    folder: &RunFolder,
-    mut trainer: Trainer,
-    corpus: Corpus,
-    check: Value,
-    screen: Screen,
-) -> Result<(), Stop> {
-    trainer.release();
-    let model = Model::load(&folder.model())?;
-    let scoring = progress::spinner("scoring", screen.quiet);
-    let Results { parts, predictions, test_conll } =
-        results::part_results(&trainer, &model, &corpus);
-    scoring.finish_and_clear();
-    let tables = tables(&parts, screen);
-    let summary = results::summary(&trainer, &model, &parts);
-    drop((trainer, corpus, model)); // the report has to do with the files
-    folder.finish(&LastFiles { check, predictions, test_conll, summary })?;
-    if parts.iter().any(Option::is_some) {
-        let page = report_command::write(folder.path(), None, None)?;
-        if !screen.quiet {
-            say(&format!("report: {}", page.display()));
-        }
-    }
-    let mut out = io::stdout().lock();
-    writeln!(out, "{tables}{}", folder.model().display())?;
-    Ok(())
 }
 
 /// The scores of both parts beside their floors.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use data::{Corpus, Error, Result, Split};
+use data::{Corpus, Error, Result, Scheme, Split};
 use rayon::prelude::*;
 use report::Entity;
 use train::tagging::Ready;
@@ -26,7 +26,8 @@ impl Model {
         Ok(train::Model::load(path.as_ref())?.into())
     }
 
-    /// Trains on a corpus, split by the configuration's shares, and keeps what its `keep` says. The same
+    /// Trains on a corpus, split by the configuration's shares, and keeps what its `keep` says; with `refit`, once
+    /// more on train and dev. The same
     /// corpus and configuration give the same model, bit for bit, as `longhand train`.
     ///
     /// # Errors
@@ -40,6 +41,18 @@ impl Model {
         }
         let shares = config.shares()?;
         let split = Split::by_fractions(corpus, shares, config.seed, config.keep_duplicates)?;
+        if !config.refit || split.dev.is_empty() {
+            return Self::train_on(config, corpus, split, scheme);
+        }
+        let first = Config { refit: false, ..config.clone() };
+        let first = Self::train_on(first, corpus, split.clone(), scheme)?;
+        let threshold = first.ready.model().gives_from().unwrap_or(config.threshold);
+        let config = Config { threshold, dev_from_train: 0.0, ..config };
+        Self::train_on(config, corpus, split.with_dev_in_train(), scheme)
+    }
+
+    /// One training, on these parts.
+    fn train_on(config: Config, corpus: &Corpus, split: Split, scheme: Scheme) -> Result<Self> {
         let made = format!("{} (seed {})", config.split, config.seed);
         let (dataset, _) = Dataset::new(corpus, split, &config, scheme, false)?;
         let provenance = Provenance::of(corpus, &dataset, made);

@@ -28,6 +28,13 @@ pub struct Split {
 }
 
 impl Split {
+    /// The same with dev's sentences in the training part, in the order of the corpus.
+    pub fn with_dev_in_train(&self) -> Self {
+        let mut train = [&self.train[..], &self.dev].concat();
+        train.sort_unstable();
+        Self { train, dev: Vec::new(), test: self.test.clone() }
+    }
+
     /// Splits by fractions: percentages or parts of 1, for train, dev and test (`[80.0, 10.0, 10.0]`).
     ///
     /// With `keep_duplicates_together` parts are drawn by hashing the sentences' words, so their

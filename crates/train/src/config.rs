@@ -40,6 +40,7 @@ pub struct Config {
     pub split: String,
     pub keep_duplicates: bool,
     pub dev_from_train: f64,
+    pub refit: bool,
     pub embedding: usize,
     pub vectors: String,
     pub vectors_train: VectorsTrain,
@@ -61,6 +62,7 @@ pub struct Config {
     pub rules: bool,
     pub inside: InsideName,
     pub decode: Decode,
+    pub threshold: f64,
     pub members: usize,
     pub epochs: u32,
     pub min_steps: usize,
@@ -186,6 +188,8 @@ const NEUTRAL: &str = r#"
     accumulate = 1
     class-weights = "none"
     plateau = 1
+    refit = false
+    threshold = 0.0
 "#;
 
 /// A value that a flag gives: key and text.
@@ -381,6 +385,19 @@ impl Config {
             return fail("char-features must be even for chars = \"lstm\"".into());
         }
         share("dev-from-train", self.dev_from_train)?;
+        share("threshold", self.threshold)?;
+        if self.refit && (self.keep == Keep::Best || self.patience > 0) {
+            return fail(
+                "refit = true needs keep = \"last\" and patience = 0: once dev is learned from, it cannot say \
+                 which epoch is the best"
+                    .into(),
+            );
+        }
+        if self.refit && self.schedule == ScheduleName::Plateau {
+            return fail(
+                "refit = true does not go with schedule = \"plateau\", which waits for dev".into(),
+            );
+        }
         for (key, n) in [
             ("embedding", self.embedding),
             ("char-embedding", self.char_embedding),

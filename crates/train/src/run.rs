@@ -7,6 +7,7 @@
 //! metrics.jsonl       the same, one JSON object a line      after each epoch
 //! checkpoint          all that a resumed run needs          after each epoch and when interrupted
 //! members/1, 2, …     a folder like this one each           until the end, where `members` is not 1
+//! first/              a whole run without dev's sentences   before all else, with `refit`
 //! check.json          what the data doctor found            at the end
 //! predictions.jsonl.gz  every entity of dev and test        at the end
 //! test.conll          token, gold, predicted                at the end
@@ -21,10 +22,11 @@ use std::path::{Path, PathBuf};
 
 use data::{Error, Result};
 
+use crate::config::Config;
 use crate::files::{make_folder, write_atomically};
 use crate::model::{self, MetaOf, Model, Provenance};
 use crate::summary::Summary;
-use crate::trainer::{EpochRecord, Observer, Outcome, Trainer, UNTRIED_THRESHOLD};
+use crate::trainer::{EpochRecord, Observer, Outcome, Trainer};
 
 /// Every file that a run writes.
 pub const FILES: [&str; 10] = [
@@ -85,8 +87,8 @@ impl RunFolder {
     /// E012 if it holds a run and `if_there` is [`IfThere::Refuse`]; E043 if there is nothing to resume.
     pub fn claim(path: &Path, if_there: IfThere) -> Result<Self> {
         let folder = Self { path: path.to_owned() };
-        let finished = folder.file("scores.json").exists();
-        let begun = folder.checkpoint().exists() || folder.members().exists();
+        let finished = folder.is_finished();
+        let begun = folder.has_begun() || folder.first().path.exists();
         let shown = path.display();
         if path.exists() && !path.is_dir() {
             return Err(Error::new("E012", format!("{shown} is a file, and a run is a folder"))
@@ -132,6 +134,29 @@ impl RunFolder {
         self.file("model.safetensors")
     }
 
+    /// The run that `refit` learns the threshold from: one without dev's sentences.
+    pub fn first(&self) -> Self {
+        Self { path: self.file("first") }
+    }
+
+    /// Whether all is written.
+    pub fn is_finished(&self) -> bool {
+        self.file("scores.json").exists()
+    }
+
+    /// Whether there is something to resume.
+    pub fn has_begun(&self) -> bool {
+        self.checkpoint().exists() || self.members().exists()
+    }
+
+    /// How this run goes on where the whole is `if_there`: from the start, if it was not begun then.
+    pub fn if_begun(&self, if_there: IfThere) -> IfThere {
+        match (if_there, self.has_begun()) {
+            (IfThere::Resume, true) => IfThere::Resume,
+            _ => IfThere::Overwrite,
+        }
+    }
+
     /// The resolved configuration.
     pub fn config(&self) -> PathBuf {
         self.file("config.toml")
@@ -157,21 +182,7 @@ impl RunFolder {
         if_there: IfThere,
         observer: &mut dyn Observer,
     ) -> Result<Ending> {
-        if if_there != IfThere::Resume {
-            make_folder(&self.path)?;
-        }
-        if if_there == IfThere::Overwrite {
-            for name in FILES {
-                // An old result must not stand beside a new one. What is not there is fine.
-                let _ = std::fs::remove_file(self.file(name));
-            }
-            let _ = std::fs::remove_dir_all(self.members());
-        }
-        // A run that is gone on with has its own already, which a run of other settings, soon refused, leaves alone.
-        if if_there != IfThere::Resume || !self.config().exists() {
-            let config = trainer.config().to_toml();
-            write_atomically(&self.config(), config.as_bytes())?;
-        }
+        self.begin(trainer.config(), if_there)?;
         if trainer.config().members > 1 {
             return self.train_members(trainer, provenance, if_there, observer);
         }
@@ -197,6 +208,31 @@ impl RunFolder {
         Ok(Ending::Finished)
     }
 
+    /// Makes the folder, without what an earlier run left, and puts the configuration on record.
+    ///
+    /// # Errors
+    /// E042 if that cannot be written.
+    pub fn begin(&self, config: &Config, if_there: IfThere) -> Result<()> {
+        if if_there != IfThere::Resume {
+            make_folder(&self.path)?;
+        }
+        if if_there == IfThere::Overwrite {
+            for name in FILES {
+                // An old result must not stand beside a new one. What is not there is fine.
+                let _ = std::fs::remove_file(self.file(name));
+            }
+            let _ = std::fs::remove_dir_all(self.members());
+            if !config.refit {
+                let _ = std::fs::remove_dir_all(self.first().path);
+            }
+        }
+        // A run that is gone on with has its own already, which a run of other settings, soon refused, leaves alone.
+        if if_there != IfThere::Resume || !self.config().exists() {
+            write_atomically(&self.config(), config.to_toml().as_bytes())?;
+        }
+        Ok(())
+    }
+
     /// Trains each member by itself, with a seed of its own, and puts them together.
     fn train_members(
         &self,
@@ -210,7 +246,7 @@ impl RunFolder {
         for k in 0..n {
             let folder = Self { path: self.members().join((k + 1).to_string()) };
             let seed = trainer.config().seed + k as u64;
-            let config = crate::Config { members: 1, seed, ..trainer.config().clone() };
+            let config = Config { members: 1, seed, ..trainer.config().clone() };
             let mut member = Trainer::new(config, trainer.dataset_for_member())?;
             member.device = trainer.device.take();
             observer.member(k + 1, n);
@@ -301,15 +337,15 @@ impl Trainer {
     ) -> Result<()> {
         let provenance = made_by(provenance, record);
         let (config, weights) = (self.model_config(), model::all_tensors(self.best_guess()));
-        let threshold = threshold(record);
+        let threshold = self.threshold(record.dev.as_ref());
         let meta = MetaOf::new(&config, self.dataset(), threshold, &provenance, &weights);
         let meta = serde_json::to_string(&meta).expect("plain values");
         model::write(path, weights, meta)
     }
 
     /// The configuration as a model has it.
-    fn model_config(&self) -> crate::Config {
-        let mut config = crate::Config { threads: 0, ..self.config().clone() };
+    fn model_config(&self) -> Config {
+        let mut config = Config { threads: 0, ..self.config().clone() };
         if let Some(vectors) = &self.dataset().code.vectors {
             config.vectors = vectors.file.clone(); // without its folder
         }
@@ -324,16 +360,11 @@ impl Trainer {
             tags: self.dataset().tags.clone(),
             scheme: self.dataset().scheme,
             pad_to: self.dataset().pad_to(),
-            threshold: threshold(record),
+            threshold: self.threshold(record.dev.as_ref()),
             tagger: self.best_guess().clone(),
             provenance: made_by(provenance, record),
         }
     }
-}
-
-/// From which probability on the model of an epoch gives the likely entities.
-fn threshold(record: &EpochRecord) -> f64 {
-    record.dev.map_or(UNTRIED_THRESHOLD, |dev| dev.threshold)
 }
 
 /// Where the model of an epoch comes from.

@@ -612,9 +612,17 @@ impl Trainer {
 
     fn voice(&self, padding: Option<Padding>) -> Voice<'_> {
         let (tagger, tags) = (self.best_guess(), &self.dataset.tags);
-        let threshold = self.history.last().and_then(|record| record.dev);
-        let threshold = threshold.map_or(UNTRIED_THRESHOLD, |dev| dev.threshold);
+        let dev = self.history.last().and_then(|record| record.dev);
+        let threshold = self.threshold(dev.as_ref());
         Voice { tagger, tags, decode: self.config.decode, threshold, padding }
+    }
+
+    /// From which probability on the model of an epoch gives the likely entities.
+    pub(crate) fn threshold(&self, dev: Option<&DevScores>) -> f64 {
+        match self.config.threshold {
+            0.0 => dev.map_or(UNTRIED_THRESHOLD, |dev| dev.threshold),
+            given => given,
+        }
     }
 
     /// A copy of the data for another trainer, with the table of pretrained vectors back in its place.
@@ -663,12 +671,14 @@ impl Trainer {
     /// Where probabilities are what they say, giving one more entity of probability p is worth it, in terms of F1, if p >
     /// F1 / 2 (Lipton, Elkan and Naryanaswamy 2014, "Optimal thresholding of classifiers to maximize F1 measure").
     /// They are not quite: so the best of a few thresholds from there, or from [`UNTRIED_THRESHOLD`] if that is lower, to
-    /// ½ is taken; of equal ones the lowest.
+    /// ½ is taken; of equal ones the lowest. One that the configuration gives is not asked about.
     fn score_likely(&self, dev: &[u32]) -> (Scores, f64) {
         let words: Vec<&[u32]> = dev.iter().map(|&i| self.dataset.words(i)).collect();
         let voice = self.voice(self.padding());
         let lexicon = &self.dataset.lexicon;
-        let candidates = tagging::likelier(voice, lexicon, &words, LOWEST_THRESHOLD);
+        let given = Some(self.config.threshold).filter(|&threshold| threshold > 0.0);
+        let lowest = given.unwrap_or(LOWEST_THRESHOLD);
+        let candidates = tagging::likelier(voice, lexicon, &words, lowest);
         let reading = Reading::new(&self.dataset.tags, self.tagger.spec.rules.is_some());
         let scores = |threshold: f64| {
             let tags = |(candidates, words): (&Vec<Entity>, &&[u32])| {
@@ -677,6 +687,9 @@ impl Trainer {
             let predicted: Vec<Vec<u32>> = candidates.par_iter().zip(&words).map(tags).collect();
             score(&self.dataset, dev, &predicted)
         };
+        if let Some(threshold) = given {
+            return (scores(threshold), threshold);
+        }
         let least = UNTRIED_THRESHOLD.min(scores(UNTRIED_THRESHOLD).micro.f1 / 2.0);
         let between = |k: u32| {
             let threshold = least + (0.5 - least) * f64::from(k) / f64::from(BETWEEN);

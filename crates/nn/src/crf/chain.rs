@@ -1,5 +1,7 @@
 //! What the transitions say, worked out once for a batch or a model: as logarithms and as powers of e.
 
+use std::sync::OnceLock;
+
 use tensor::Real;
 
 use super::{Allowed, Crf};
@@ -18,10 +20,10 @@ pub struct Chain {
     pub(super) start: Vec<f64>,
     /// (K), −∞ where forbidden.
     pub(super) end: Vec<f64>,
-    /// (K, K) [to, from]
-    transposed: Vec<f64>,
+    /// (K, K) [to, from]. This and the next only decoding needs: made when it first asks.
+    transposed: OnceLock<Vec<f64>>,
     /// `transitions` for the loops over `to`.
-    pub(super) log_to: Blocks,
+    log_to: OnceLock<Blocks>,
     pub(super) exp: Exponentials,
     reach: Reach,
 }
@@ -74,20 +76,16 @@ impl Allowed {
 impl Chain {
     fn new(transitions: Vec<f64>, start: Vec<f64>, end: Vec<f64>) -> Self {
         let k = start.len();
-        let transposed: Vec<f64> =
-            (0..k * k).map(|at| transitions[(at % k) * k + at / k]).collect();
-        let (top_transition, exp_to) = exponentials(&transitions);
-        let exp_from: Vec<f64> = (0..k * k).map(|at| exp_to[(at % k) * k + at / k]).collect();
+        let (top_transition, exp) = exponentials(&transitions);
         let (top_start, mut exp_start) = exponentials(&start);
         let (top_end, mut exp_end) = exponentials(&end);
         exp_start.resize(padded(k), 0.0);
         exp_end.resize(padded(k), 0.0);
         Self {
             n_tags: k,
-            log_to: Blocks::new(&transitions, k, f64::NEG_INFINITY),
             exp: Exponentials {
-                to: Blocks::new(&exp_to, k, 0.0),
-                from: Blocks::new(&exp_from, k, 0.0),
+                to: Blocks::new(k, 0.0, |i, j| exp[i * k + j]),
+                from: Blocks::new(k, 0.0, |j, i| exp[i * k + j]),
                 start: exp_start,
                 end: exp_end,
                 top_transition,
@@ -96,7 +94,8 @@ impl Chain {
             },
             reach: Reach::new(&transitions, &start, &end),
             transitions,
-            transposed,
+            transposed: OnceLock::new(),
+            log_to: OnceLock::new(),
             start,
             end,
         }
@@ -119,7 +118,16 @@ impl Chain {
 
     /// Potentials of `to` after each tag (K).
     pub(super) fn transitions_to(&self, to: usize) -> &[f64] {
-        &self.transposed[to * self.n_tags..][..self.n_tags]
+        let k = self.n_tags;
+        let transpose = || (0..k * k).map(|at| self.transition(at % k, at / k)).collect();
+        &self.transposed.get_or_init(transpose)[to * k..][..k]
+    }
+
+    /// The potentials in blocks of columns, −∞ beyond the last.
+    pub(super) fn log_to(&self) -> &Blocks {
+        let blocks =
+            || Blocks::new(self.n_tags, f64::NEG_INFINITY, |from, to| self.transition(from, to));
+        self.log_to.get_or_init(blocks)
     }
 
     /// How many tags the rules let stand at step `t`.
@@ -202,14 +210,20 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    fn new(matrix: &[f64], k: usize, padding: f64) -> Self {
-        let block = |b: usize| {
-            (0..k).flat_map(move |i| {
-                let at = move |j| if j < k { matrix[i * k + j] } else { padding };
-                (b * LANES..(b + 1) * LANES).map(at)
-            })
-        };
-        Self { rows: k, values: (0..padded(k) / LANES).flat_map(block).collect() }
+    fn new(k: usize, padding: f64, matrix: impl Fn(usize, usize) -> f64) -> Self {
+        let mut values = vec![padding; padded(k) * k];
+        for (b, block) in values.chunks_exact_mut((k * LANES).max(1)).enumerate() {
+            let columns = b * LANES..k.min((b + 1) * LANES);
+            for (i, row) in block.chunks_exact_mut(LANES).enumerate() {
+                row.iter_mut().zip(columns.clone()).for_each(|(v, j)| *v = matrix(i, j));
+            }
+        }
+        Self { rows: k, values }
+    }
+
+    /// M_ij.
+    pub fn get(&self, i: usize, j: usize) -> f64 {
+        self.values[(j / LANES * self.rows + i) * LANES + j % LANES]
     }
 
     /// y_j = Σ_i x_i M_ij.

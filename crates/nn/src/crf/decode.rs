@@ -62,13 +62,13 @@ impl Chain {
     /// (1): v (T, P) of one sentence.
     #[inline(always)]
     fn fill<F: Real>(&self, sentence: Sentence<'_, F>, v: &mut Vec<f64>) {
-        let width = self.width();
+        let (width, log_to) = (self.width(), self.log_to());
         v.resize(sentence.len() * width, 0.0);
         let mut v_prev: &[f64] = &[];
         for (t, v) in v.chunks_exact_mut(width).enumerate() {
             match t {
                 0 => v[..self.n_tags()].copy_from_slice(&self.start),
-                _ => self.log_to.max_plus(v_prev, v),
+                _ => log_to.max_plus(v_prev, v),
             }
             v.iter_mut().zip(sentence.row(t)).for_each(|(v, s)| *v += s.f64());
             v_prev = v;

@@ -173,7 +173,7 @@ impl Pairs {
 
     /// The sum for `from`, `to`.
     pub fn get(&self, chain: &Chain, from: usize, to: usize) -> f64 {
-        let e = (chain.transition(from, to) - chain.exp.top_transition).exp();
+        let e = chain.exp.to.get(from, to);
         self.whole[from * chain.n_tags() + to] + self.over_e[from * chain.width() + to] * e
     }
 }

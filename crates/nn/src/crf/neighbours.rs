@@ -97,10 +97,9 @@ impl Neighbours<'_> {
         let width = self.chain.width();
         let alpha = self.lattice.alpha[t * width + i];
         let b = self.lattice.b[(t + 1) * width + j];
-        let transition = self.chain.transition(i, j);
         let p = match self.lattice.in_logs {
-            true => (alpha + transition + b).exp(),
-            false => alpha * (transition - self.chain.exp.top_transition).exp() * b,
+            true => (alpha + self.chain.transition(i, j) + b).exp(),
+            false => alpha * self.chain.exp.to.get(i, j) * b,
         };
         p.min(1.0)
     }

@@ -116,17 +116,16 @@ fn backward_steps(lattice: &mut Lattice, chain: &Chain) {
     }
 }
 
-/// Adds Σ_t α_{t−1}(i) b_t(j) to `sums` (K, P).
+/// Adds Σ_t α_{t−1}(i) b_t(j) to `sums` (K, P), row by row: with hundreds of tags the whole is too large for a cache.
 pub(super) fn add_pairs(lattice: &Lattice, chain: &Chain, sums: &mut [f64]) {
     let width = chain.width();
-    let alpha = lattice.alpha.chunks_exact(width);
-    let steps = alpha.zip(lattice.b.chunks_exact(width).skip(1));
     vectorised(
         #[inline(always)]
         || {
-            for (alpha, b) in steps {
-                for (sums, alpha) in sums.chunks_exact_mut(width).zip(alpha) {
-                    sums.iter_mut().zip(b).for_each(|(s, b)| *s += alpha * b);
+            for (i, sums) in sums.chunks_exact_mut(width).enumerate() {
+                let alpha = lattice.alpha.chunks_exact(width);
+                for (alpha, b) in alpha.zip(lattice.b.chunks_exact(width).skip(1)) {
+                    sums.iter_mut().zip(b).for_each(|(s, b)| *s += alpha[i] * b);
                 }
             }
         },

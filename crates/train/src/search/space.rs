@@ -41,8 +41,8 @@ pub const USUAL: [&str; 7] = [
 ];
 
 /// Keys that a search does not change: they name the run, not the network; and trials are single networks.
-const FIXED: [&str; 7] =
-    ["preset", "seed", "threads", "split", "keep-duplicates", "dev-from-train", "members"];
+const FIXED: [&str; 8] =
+    ["preset", "seed", "threads", "split", "keep-duplicates", "dev-from-train", "refit", "members"];
 
 impl Space {
     /// Reads `key=a,b,c` (one of these) and `key=low..high` (a number between; by its logarithm where both ends are above
