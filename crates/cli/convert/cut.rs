@@ -24,7 +24,7 @@ pub fn words_of(text: &str, entities: &[Labelled]) -> Vec<Range<usize>> {
     cut
 }
 
-/// Words of each sentence; where an entity reaches over the end of a sentence, it is none.
+/// Words of each sentence; entities are in order and apart. Where an entity reaches over the end of a sentence, it is none.
 pub fn sentences(
     text: &str,
     words: &[Range<usize>],
@@ -38,7 +38,9 @@ pub fn sentences(
     let mut start = 0;
     for end in ends {
         let after = words.partition_point(|word| word.end <= end);
-        let cuts = entities.iter().any(|(e, _)| e.start < end && end < e.end);
+        // Entities are in order and apart: only the last that begins before can go on behind.
+        let before = entities.partition_point(|(entity, _)| entity.start < end);
+        let cuts = before > 0 && end < entities[before - 1].0.end;
         if !cuts && after > start {
             found.push(start..after);
             start = after;

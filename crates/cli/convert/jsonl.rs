@@ -264,9 +264,9 @@ fn push(
     let words = words_of(text, &entities);
     for range in sentences(text, &words, &entities, line.by_lines) {
         let (first, last) = (words[range.start].start, words[range.end - 1].end);
-        let inside = |(e, _): &&Labelled| first <= e.start && e.end <= last;
-        let entities: Vec<Labelled> = entities.iter().filter(inside).cloned().collect();
-        sentence(builder, text, &words[range], |_| None, &entities, number)?;
+        let from = entities.partition_point(|(entity, _)| entity.start < first);
+        let to = entities.partition_point(|(entity, _)| entity.end <= last);
+        sentence(builder, text, &words[range], |_| None, &entities[from..to], number)?;
     }
     Ok(with_blanks)
 }
