@@ -258,7 +258,8 @@ fn an_interrupted_run_is_saved_and_goes_on() {
     assert!(sent.success());
     let rest: Vec<String> = lines.collect();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
-    assert!(rest.iter().any(|line| line.contains("--resume")), "{rest:?}");
+    let again = "Go on with: longhand train -o run --epochs 8 --set encoder=bilstm:8,lstm:8 --set embedding=8 --resume";
+    assert!(rest.iter().any(|line| line.ends_with(again)), "{rest:?}");
     dir.run(&[&train[..], &["--preset", "fast", "--resume"]].concat()).expect(2).says(&["E043"]);
     // The settings are those that it began with, named again or not.
     let resumed = dir.run(&["train", "-o", "run", "--epochs", "8", "--resume"]).expect(0);
@@ -632,4 +633,53 @@ fn the_list_of_codes_has_each_once_and_in_order() {
         out.lines().filter(|line| !line.starts_with(' ')).map(|line| &line[..4]).collect();
     assert!(codes.len() > 60 && codes.windows(2).all(|two| two[0][1..] <= two[1][1..]), "{out}");
     assert_eq!(codes.iter().collect::<std::collections::HashSet<_>>().len(), codes.len());
+}
+
+/// Sentences of one word that is a name, each another unless `of` come round again.
+fn names(n: usize, of: usize) -> String {
+    (0..n).map(|k| format!("X{} B-t{}\nran O\n\n", k % of, k % 40)).collect()
+}
+
+#[test]
+fn what_the_programs_own_parts_lack_is_a_warning_and_no_error() {
+    let dir = Dir::new();
+    dir.write("same.conll", names(60, 2));
+    let small = ["--set", "encoder=bilstm:4", "--epochs", "1", "--force"];
+    let train =
+        |data, more: &[&str]| dir.run(&[&["train", data, "-o", "r"], &small[..], more].concat());
+    train("same.conll", &[]).expect(0).says(&["warning[W029]", "keep-duplicates=false"]);
+    // Forty labels of two sentences each: some are in dev or in test alone.
+    dir.write("rare.conll", names(80, 80));
+    train("rare.conll", &[]).expect(0).says(&["warning[W007]"]);
+    // Whoever made the parts is told of a mistake.
+    dir.write("other.conll", "Bob B-other\n\n");
+    train("rare.conll", &["--dev", "other.conll"]).expect(2).says(&["E007"]);
+    let both = ["--dev", "other.conll", "--split", "80,10,10"];
+    train("rare.conll", &both).expect(2).says(&["--split"]);
+}
+
+#[test]
+fn a_model_below_the_floor_is_told_to_be() {
+    let dir = Dir::new();
+    dir.write("data.conll", "Ann B-per\nran O\n\nBob B-per\nsaw O\nit O\n\n".repeat(9));
+    let args =
+        ["train", "data.conll", "-o", "r", "--set", "keep-duplicates=false", "--epochs", "1"];
+    let ran = dir.run(&[&args[..], &["--learning-rate", "1e-9"]].concat()).expect(0);
+    ran.says(&["warning[W065]", "test: F1 ", "most frequent tag"]);
+}
+
+#[test]
+fn sizes_that_no_machine_has_are_refused_and_threads_that_it_lacks_not_started() {
+    let dir = Dir::new();
+    dir.write("data.conll", names(30, 30));
+    let train = ["train", "data.conll", "-o", "r", "--epochs", "1"];
+    for set in ["encoder=bilstm:1000000", "embedding=1000000"] {
+        let args = [&train[..], &["--set", set, "--set", "affix-rows=100000"]].concat();
+        dir.run(&args).expect(2).says(&["E041", "billion weights", "embedding"]);
+    }
+    assert!(!dir.path("r").exists());
+    let args = [&train[..], &["--set", "encoder=bilstm:4", "--threads", "100000"]].concat();
+    dir.run(&args).expect(0).says(&["W045", "100000 threads on"]);
+    let epochs = ["train", "data.conll", "--epochs", "99999999999999999999"];
+    dir.run(&epochs).expect(2).says(&["E041", "from 0 to 4294967295"]);
 }

@@ -145,7 +145,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dev", "test", "split"])]
     pub split_file: Option<PathBuf>,
     /// Shares of train, dev and test: 80,10,10.
-    #[arg(long, value_name = "SHARES")]
+    #[arg(long, value_name = "SHARES", conflicts_with = "dev")]
     pub split: Option<String>,
     #[command(flatten)]
     pub read: ReadArgs,
@@ -168,10 +168,10 @@ pub struct TrainArgs {
     /// Pretrained word vectors: text of GloVe, word2vec or fastText, or word2vec binary; plain, .gz or .zip.
     #[arg(long, value_name = "FILE")]
     pub vectors: Option<String>,
-    /// Passes over the training part.
+    /// Passes over the training part; given, they are not added to for few sentences.
     #[arg(long, allow_negative_numbers = true)]
     pub epochs: Option<String>,
-    /// Sentences in a batch.
+    /// Sentences in a batch; given, neither it nor the epochs change for few sentences.
     #[arg(long, allow_negative_numbers = true)]
     pub batch: Option<String>,
     /// Learning rate.

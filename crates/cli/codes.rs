@@ -5,13 +5,20 @@
 pub const CODES: &[(&str, &str)] = &[
     (
         "W045",
-        "More threads than the machine has cores: they wait for each other. 0 takes all cores.",
+        "More threads than the machine has cores: they wait for each other, so that no more than 64 are started then. 0 \
+         takes all cores.",
     ),
     (
         "W029",
-        "No sentence is left for dev or for test, so no epoch can be chosen and nothing is scored: the last \
-         epoch's weights are kept. More data, other shares (--split), or files of their own (--dev, --test) \
-         mend it.",
+        "No sentence is left for dev or for test: nothing is scored there, and without dev the last epoch's weights are \
+         kept and the threshold is not tried. Equal sentences share a part (`keep-duplicates`), so that a corpus of few \
+         different ones may leave a part empty. More data, other shares (--split), keep-duplicates = false, or files of \
+         their own (--dev, --test) mend it.",
+    ),
+    (
+        "W065",
+        "The trained model scores less than giving each word the tag that training shows it with most often. It has \
+         seen too little of each label: more epochs, a higher rate, or more data. What `check` finds may be why, too.",
     ),
     ("E048", "Options that do not go together, or a name whose ending does not say what to write."),
     (

@@ -193,16 +193,21 @@ pub fn utf8_from(bytes: Vec<u8>, path: &Path, first: u64) -> Result<String> {
     })
 }
 
+/// No more threads than this are started on a machine that has fewer cores: thousands spend their time on starting.
+const MOST_THREADS: usize = 64;
+
 /// Sets the number of threads for everything that follows; 0 is all cores. More than there are cores
 /// gets a warning.
 ///
 /// # Errors
 /// E045 if the system gives no threads.
-pub fn set_threads(n: usize, screen: Screen) -> Result<()> {
-    let cores = std::thread::available_parallelism().map_or(n, usize::from);
+pub fn set_threads(asked: usize, screen: Screen) -> Result<()> {
+    let cores = std::thread::available_parallelism().map_or(asked, usize::from);
+    let n = asked.min(MOST_THREADS.max(cores));
     if n > cores {
         let cores = report::human::counted(cores, "core", "cores");
-        let warning = Warning::new("W045", format!("{n} threads on {cores}"));
+        let some = if n < asked { format!(", of which {n} are started") } else { String::new() };
+        let warning = Warning::new("W045", format!("{asked} threads on {cores}{some}"));
         warn(&[warning.help("results do not depend on it, only speed; 0 takes all cores")], screen);
     }
     if n == 0 {

@@ -192,7 +192,8 @@ struct Data {
 impl Data {
     fn read(args: &SearchArgs, screen: Screen) -> Result<Self> {
         let start = train_command::configure(&args.train)?;
-        let (corpus, mut split, _, warnings) = train_command::read(&args.train, &start)?;
+        let train_command::Parts { corpus, mut split, drawn, warnings, .. } =
+            train_command::read(&args.train, &start)?;
         warn(&warnings, screen);
         let scheme = train_command::scheme(&args.train, &corpus)?;
         split.test.clear(); // not even its tags are looked at
@@ -201,7 +202,8 @@ impl Data {
                 Error::new("E041", "a search needs a dev part: it is what trials are judged on");
             return Err(error.help("give one with --dev or --split"));
         }
-        let (allow_new_labels, device) = (args.train.allow_new_labels, args.train.device.parse()?);
+        let allow_new_labels = args.train.allow_new_labels || drawn;
+        let device = args.train.device.parse()?;
         Ok(Self { corpus, split, scheme, allow_new_labels, device })
     }
 

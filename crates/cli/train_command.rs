@@ -31,22 +31,23 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     let folder = RunFolder::claim(&output(args), if_there)?;
     keep_inputs(args, &config, &output(args))?;
     input::set_threads(config.threads, screen)?;
-    let (mut corpus, split, made, mut warnings) = read(args, &config)?;
+    let Parts { mut corpus, split, made, drawn, mut warnings } = read(args, &config)?;
+    let new_labels = args.allow_new_labels || drawn;
     let scheme = scheme(args, &corpus)?;
     let what = match config.vectors.is_empty() {
         true => "counting words".to_owned(),
         false => format!("reading {}", config.vectors),
     };
     let reading = progress::spinner(&what, screen.quiet);
-    let (dataset, more) = Dataset::new(&corpus, split, &config, scheme, args.allow_new_labels)?;
+    let (dataset, more) = Dataset::new(&corpus, split, &config, scheme, new_labels)?;
     warnings.extend(more);
     reading.finish_and_clear();
-    warnings.extend(nothing_to_score(&dataset.split));
+    warnings.extend(nothing_to_score(&dataset.split, drawn.then_some(config.shares()?)));
     warn(&warnings, screen);
     let check = check::before_training(&corpus, &dataset.split, scheme, screen);
     corpus.release_places();
     progress::catch_interrupts();
-    let job = Job { args, choice, corpus: &corpus, made, check, screen };
+    let job = Job { args, choice, corpus: &corpus, made, new_labels, check, screen };
     let (tables, scored) = match config.refit {
         false => job.train(&folder, config, dataset, if_there)?,
         true => job.train_twice(&folder, config, dataset, if_there)?,
@@ -68,6 +69,8 @@ struct Job<'a> {
     corpus: &'a Corpus,
     /// How the parts were made.
     made: String,
+    /// Whether dev and test may have labels that train lacks.
+    new_labels: bool,
     /// What the data doctor found.
     check: Value,
     screen: Screen,
@@ -96,8 +99,7 @@ impl Job<'_> {
         let ending = folder.train(&mut trainer, &provenance, if_there, &mut watch)?;
         drop(watch); // and its bar
         if ending == Ending::Interrupted {
-            let command = format!("longhand train … -o {} --resume", output(self.args).display());
-            say(&format!("interrupted; saved. Go on with: {command}"));
+            say(&format!("interrupted; saved. Go on with: {}", go_on()));
             return Err(Stop::Interrupted);
         }
         self.finish(folder, trainer)
@@ -138,8 +140,7 @@ impl Job<'_> {
         }
         let threshold = summary.model.threshold.unwrap_or(config.threshold);
         let config = Config { threshold, dev_from_train: 0.0, ..config };
-        let (dataset, _) =
-            Dataset::new(self.corpus, split, &config, scheme, self.args.allow_new_labels)?;
+        let (dataset, _) = Dataset::new(self.corpus, split, &config, scheme, self.new_labels)?;
         let (tables, scored) = self.train(folder, config, dataset, folder.if_begun(if_there))?;
         Ok((format!("{dev}\n\n{tables}"), scored))
     }
@@ -152,11 +153,25 @@ impl Job<'_> {
         let Results { parts, predictions, test_conll } =
             results::part_results(&trainer, &model, self.corpus);
         scoring.finish_and_clear();
+        warn(&below_floor(&parts), self.screen);
         let summary = results::summary(&trainer, &model, &parts);
         let check = self.check.clone();
         folder.finish(&LastFiles { check, predictions, test_conll, summary })?;
         Ok((tables(&parts, self.screen), parts.iter().any(Option::is_some)))
     }
+}
+
+/// The command as it was given, to go on with the run.
+fn go_on() -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=:,+@%".contains(c);
+    let quoted = |arg: String| match !arg.is_empty() && arg.chars().all(plain) {
+        true => arg,
+        false => format!("'{}'", arg.replace('\'', r"'\''")),
+    };
+    let given = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned());
+    let given = given.filter(|arg| arg != "--force" && arg != "--resume").map(quoted);
+    let args: Vec<String> = given.chain(["--resume".to_owned()]).collect();
+    format!("longhand {}", args.join(" "))
 }
 
 /// The page of a run that was scored.
@@ -183,13 +198,26 @@ pub(crate) fn scheme(args: &TrainArgs, corpus: &Corpus) -> data::Result<Scheme> 
     }
 }
 
-/// W029 if there is neither a dev part nor a test part.
-fn nothing_to_score(split: &Split) -> Option<Warning> {
-    let none = split.dev.is_empty() && split.test.is_empty();
-    none.then(|| {
-        Warning::new("W029", "no dev and no test part: nothing is scored, the last epoch is kept")
-            .help("more data, other shares (--split 80,10,10), or --dev FILE")
-    })
+/// W029 if a part is empty that was drawn with these shares, or dev and test both are, whoever made them.
+fn nothing_to_score(split: &Split, drawn: Option<[f64; 3]>) -> Option<Warning> {
+    let what = match (split.dev.is_empty(), split.test.is_empty()) {
+        (true, true) => "no dev and no test part: nothing is scored, the last epoch is kept",
+        (true, false) if drawn.is_some_and(|[_, dev, _]| dev > 0.0) => {
+            "no dev part: no sentence fell to it, and the threshold is not tried"
+        }
+        (false, true) if drawn.is_some_and(|[_, _, test]| test > 0.0) => {
+            "no test part: no sentence fell to it"
+        }
+        _ => return None,
+    };
+    let help = match drawn {
+        Some(_) => {
+            "few different sentences, and equal ones stay together: --set keep-duplicates=false, more data, or a \
+             file of its own (--dev FILE)"
+        }
+        None => "more data, other shares (--split 80,10,10), or --dev FILE",
+    };
+    Some(Warning::new("W029", what).help(help))
 }
 
 /// Who trains, as `--device` has it.
@@ -238,17 +266,27 @@ pub(crate) fn output(args: &TrainArgs) -> PathBuf {
     })
 }
 
-/// The corpus (all files as one), its parts, how they were made.
-pub(crate) fn read(
-    args: &TrainArgs,
-    config: &Config,
-) -> data::Result<(Corpus, Split, String, Vec<Warning>)> {
+/// What is trained on, and what with.
+pub(crate) struct Parts {
+    /// All files as one.
+    pub corpus: Corpus,
+    pub split: Split,
+    /// How the parts were made, in words.
+    pub made: String,
+    /// Whether all three were drawn from the data by `split`: what falls into them is then nobody's mistake.
+    pub drawn: bool,
+    pub warnings: Vec<Warning>,
+}
+
+/// The corpus and its parts.
+pub(crate) fn read(args: &TrainArgs, config: &Config) -> data::Result<Parts> {
     let Some(path) = &args.data else {
         let (corpus, split) = input::embedded()?;
         let usual = Config::preset(&config.preset)?.split == config.split;
         let named = args.split_file.is_none() && usual;
         if named && args.dev.is_none() && args.test.is_none() {
-            return Ok((corpus, split, "built-in".into(), Vec::new()));
+            let (made, warnings) = ("built-in".into(), Vec::new());
+            return Ok(Parts { corpus, split, made, drawn: false, warnings });
         }
         return parts(args, config, corpus, Vec::new());
     };
@@ -261,15 +299,17 @@ fn parts(
     config: &Config,
     mut corpus: Corpus,
     mut warnings: Vec<Warning>,
-) -> data::Result<(Corpus, Split, String, Vec<Warning>)> {
+) -> data::Result<Parts> {
     if let Some(path) = &args.split_file {
         let split = Split::by_index_file(path, corpus.len())?;
-        return Ok((corpus, split, file_name(path), warnings));
+        let made = file_name(path);
+        return Ok(Parts { corpus, split, made, drawn: false, warnings });
     }
     let shares = config.shares()?;
     if args.dev.is_none() && args.test.is_none() {
         let split = Split::by_fractions(&corpus, shares, config.seed, config.keep_duplicates)?;
-        return Ok((corpus, split, format!("{} (seed {})", config.split, config.seed), warnings));
+        let made = format!("{} (seed {})", config.split, config.seed);
+        return Ok(Parts { corpus, split, made, drawn: true, warnings });
     }
     let all = 0..corpus.len() as u32;
     let mut split = Split { train: all.collect(), ..Split::default() };
@@ -298,7 +338,7 @@ fn parts(
             }
         }
     }
-    Ok((corpus, split, "files".into(), warnings))
+    Ok(Parts { corpus, split, made: "files".into(), drawn: false, warnings })
 }
 
 /// A run must not write over what it reads, whatever it is told.
@@ -378,6 +418,21 @@ fn vectors_line(dataset: &Dataset, config: &Config) -> String {
     });
     let (words_kept, dim) = (n(words.len()), words.dim);
     format!("\n{}: {words_kept} words of {dim} numbers, {how}; {}{dev}", words.file, read.coverage)
+}
+
+/// W065 where the model is worse than the most frequent tag of each word.
+fn below_floor(parts: &[Option<PartResult>; 2]) -> Vec<Warning> {
+    let below = |(part, result): (&str, &Option<PartResult>)| {
+        let result = result.as_ref()?;
+        let f1 = [&result.model, &result.floors.most_frequent_tag].map(|s| 100.0 * s.micro.f1);
+        let [model, floor] = f1;
+        let message = format!(
+            "{part}: F1 {model:.2}, below {floor:.2} of the most frequent tag of each word; it has not learned enough"
+        );
+        let help = "more epochs, a higher learning rate, or more sentences for each label";
+        (model < floor).then(|| Warning::new("W065", message).help(help))
+    };
+    ["dev", "test"].into_iter().zip(parts).filter_map(below).collect()
 }
 
 /// The scores of both parts beside their floors.

@@ -54,7 +54,7 @@ impl Model {
     /// One training, on these parts.
     fn train_on(config: Config, corpus: &Corpus, split: Split, scheme: Scheme) -> Result<Self> {
         let made = format!("{} (seed {})", config.split, config.seed);
-        let (dataset, _) = Dataset::new(corpus, split, &config, scheme, false)?;
+        let (dataset, _) = Dataset::new(corpus, split, &config, scheme, true)?;
         let provenance = Provenance::of(corpus, &dataset, made);
         let mut trainer = Trainer::new(config, dataset)?;
         let cannot = |e| Error::new("E042", format!("cannot make a temporary folder: {e}"));

@@ -685,6 +685,23 @@ mod tests {
     }
 
     #[test]
+    fn a_spec_knows_how_many_weights_a_tagger_of_it_has() {
+        for kind in [CharKind::Cnn, CharKind::Lstm] {
+            for members in [1, 3] {
+                let spec = Spec { members, ..full(kind) };
+                let tagger = Tagger::<f32>::new(spec.clone(), 1);
+                // Frozen vectors are no parameters, but numbers all the same.
+                let frozen = tagger.vectors.as_ref().filter(|v| !v.is_tuned());
+                let frozen = frozen.map_or(0, |v| v.table().len());
+                assert_eq!(spec.n_weights(), (Params::count(&tagger) + frozen) as u64);
+            }
+        }
+        let layer = |n_hidden| LayerSpec { n_hidden, ..plain(Head::Crf).encoder[0] };
+        let endless = Spec { encoder: vec![layer(usize::MAX / 8)], ..plain(Head::Crf) };
+        assert_eq!(endless.n_weights(), u64::MAX);
+    }
+
+    #[test]
     fn the_tutorials_network_takes_232_thousand_operations_a_token() {
         let layer = |kind| LayerSpec { kind, n_hidden: 64, dropout: 0.0, recurrent_dropout: 0.0 };
         let encoder = vec![layer(LayerKind::BiLstm), layer(LayerKind::Lstm)];

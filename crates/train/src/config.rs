@@ -154,6 +154,9 @@ pub struct Extent {
     pub sentences: usize,
     pub tokens: usize,
     pub characters: usize,
+    pub entities: usize,
+    /// Types that an entity of the part has.
+    pub types: usize,
 }
 
 /// `min-steps` makes batches of no fewer sentences …
@@ -170,6 +173,10 @@ const FEWEST_STEPS: usize = 500;
 
 /// … or this many epochs.
 const MOST_EPOCHS: usize = 30;
+
+/// … but always as many as show the network an entity of each type so often, on average, up to 30: with hundreds of
+/// types a few thousand steps are few for each.
+const FEWEST_SHOWN: usize = 150;
 
 /// Epochs, at least, where a token is a character, as in scripts without spaces: its neighbours are what tells what
 /// it is, and to learn that takes longer than to learn what a word is.
@@ -273,13 +280,13 @@ impl Config {
 
     /// Makes a run that is too short for `part` longer, unless `min-steps` is 0. `batch` is halved, down to 8 sentences or
     /// 160 tokens, until there are `min-steps` steps. If that is not enough, epochs are added, up to 6; if there are not
-    /// even 500 steps then, up to 30. Where tokens are single characters, there are 12 at least. Done again, it changes
-    /// nothing.
+    /// even 500 steps then, or an entity of each type would be shown fewer than 150 times, up to 30. Where tokens are single
+    /// characters, there are 12 at least. Done again, it changes nothing.
     pub fn fit_to(&mut self, part: Extent) {
         if self.min_steps == 0 {
             return;
         }
-        let Extent { sentences, tokens, characters } = part;
+        let Extent { sentences, tokens, characters, entities, types } = part;
         let an_epoch = |c: &Self| sentences.div_ceil(c.batch).div_ceil(c.accumulate).max(1);
         if 2 * characters < 3 * tokens {
             self.epochs = self.epochs.max(CHARACTER_EPOCHS);
@@ -291,7 +298,8 @@ impl Config {
         let to_reach = |steps: usize, most: usize| steps.div_ceil(an_epoch(self)).min(most);
         let enough = to_reach(self.min_steps, ENOUGH_EPOCHS);
         let fewest = to_reach(self.min_steps.min(FEWEST_STEPS), MOST_EPOCHS);
-        self.epochs = self.epochs.max(enough.max(fewest) as u32);
+        let shown = (FEWEST_SHOWN * types).div_ceil(entities.max(1)).min(MOST_EPOCHS);
+        self.epochs = self.epochs.max(enough.max(fewest).max(shown) as u32);
     }
 
     /// This configuration with other values for some keys, as flags give them. Who gives epochs or batch means them:
@@ -621,13 +629,13 @@ fn parse_file(path: &Path, text: &str) -> Result<toml::Table> {
 /// What serde says of a value, without Rust's names of types.
 fn plainly(message: &str) -> String {
     let names = [
-        ("expected usize", "expected a whole number from 0"),
-        ("expected u64", "expected a whole number from 0"),
-        ("expected u32", "expected a whole number from 0"),
+        ("expected usize", "expected a whole number from 0 to 9223372036854775807"),
+        ("expected u64", "expected a whole number from 0 to 9223372036854775807"),
+        ("expected u32", "expected a whole number from 0 to 4294967295"),
         ("expected f64", "expected a number"),
         ("expected a boolean", "expected true or false"),
         ("expected a sequence", "expected a list"),
-        ("invalid type: string", "not text:"),
+        ("invalid type: string", "not"),
         ("invalid type: integer", "not"),
         ("invalid type: floating point", "not"),
         ("invalid value: integer", "not"),
@@ -736,7 +744,8 @@ mod tests {
             let all = [&[("epochs", "3"), ("batch", "32"), ("min-steps", "3000")], set].concat();
             let mut c = Config::resolve(None, None, &flags(&all)).unwrap();
             let tokens = sentences * length;
-            let part = Extent { sentences, tokens, characters: tokens * letters };
+            let characters = tokens * letters;
+            let part = Extent { sentences, tokens, characters, entities: 2 * sentences, types: 4 };
             c.fit_to(part);
             let once = c.clone();
             c.fit_to(part);
@@ -762,6 +771,20 @@ mod tests {
         // Characters.
         assert_eq!(with(2_000, 100, 1, &[]), (8, 12));
         assert_eq!(with(2_000, 100, 1, &[("min-steps", "0")]), (32, 3));
+    }
+
+    #[test]
+    fn hundreds_of_types_are_each_shown_often_enough() {
+        let epochs = |entities: usize, types: usize| {
+            let mut c = Config::preset("fast").unwrap();
+            let (sentences, tokens) = (40_000, 800_000);
+            c.fit_to(Extent { sentences, tokens, characters: 5 * tokens, entities, types });
+            c.epochs
+        };
+        assert_eq!(epochs(80_000, 8), 3);
+        assert_eq!(epochs(80_000, 1_600), 3); // 50 of each
+        assert_eq!(epochs(40_000, 1_600), 6);
+        assert_eq!([epochs(4_000, 400), epochs(400, 400), epochs(0, 0)], [15, 30, 3]);
     }
 
     #[test]

@@ -143,7 +143,7 @@ impl Dataset {
             .chain([corpus.n_tokens()])
             .collect();
         let pad_to = config.pad.then(|| corpus.longest());
-        let extent = extent(corpus, &split.train);
+        let extent = extent(corpus, &split.train, &tags);
         let dataset = Self {
             code,
             lexicon,
@@ -281,12 +281,18 @@ fn words_with_pos(corpus: &Corpus) -> (Vec<WithPos<'_>>, Vec<u32>) {
     (entries, numbers)
 }
 
-fn extent(corpus: &Corpus, sentences: &[u32]) -> Extent {
+fn extent(corpus: &Corpus, sentences: &[u32], tags: &TagSet) -> Extent {
     let letters: Vec<usize> = corpus.words.iter().map(|word| word.chars().count()).collect();
-    let mut extent = Extent { sentences: sentences.len(), tokens: 0, characters: 0 };
-    for words in sentences.iter().map(|&i| corpus.sentence(i as usize).word_ids()) {
+    let (sentences_of, types) =
+        (sentences.iter().map(|&i| corpus.sentence(i as usize)), tags.types().len());
+    let mut extent =
+        Extent { sentences: sentences.len(), tokens: 0, characters: 0, entities: 0, types };
+    for sentence in sentences_of {
+        let words = sentence.word_ids();
         extent.tokens += words.len();
         extent.characters += words.iter().map(|&w| letters[w as usize]).sum::<usize>();
+        let tags: Vec<&str> = (0..sentence.len()).map(|t| sentence.tag(t)).collect();
+        extent.entities += data::scheme::spans_leniently(&tags).len();
     }
     extent
 }

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use data::{Error, Result};
 use tempfile::NamedTempFile;
 
+/// What temporary names begin with.
+pub const TEMPORARY: &str = ".longhand-";
+
 /// Writes `bytes` under a temporary name in the same folder, syncs, and renames: a reader sees the old
 /// file or the new one, never a part.
 ///
@@ -55,7 +58,7 @@ impl Pending {
             return Err(error.at(path, None, None).help("make it first, or write elsewhere"));
         }
         let file = tempfile::Builder::new()
-            .prefix(".longhand-")
+            .prefix(TEMPORARY)
             .permissions(permissions())
             .tempfile_in(folder)
             .map_err(fail)?;

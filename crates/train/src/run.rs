@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use data::{Error, Result};
 
 use crate::config::Config;
-use crate::files::{make_folder, write_atomically};
+use crate::files::{TEMPORARY, make_folder, write_atomically};
 use crate::model::{self, MetaOf, Model, Provenance};
 use crate::summary::Summary;
 use crate::trainer::{EpochRecord, Observer, Outcome, Trainer};
@@ -226,6 +226,7 @@ impl RunFolder {
                 let _ = std::fs::remove_dir_all(self.first().path);
             }
         }
+        remove_leftovers(&self.path);
         // A run that is gone on with has its own already, which a run of other settings, soon refused, leaves alone.
         if if_there != IfThere::Resume || !self.config().exists() {
             write_atomically(&self.config(), config.to_toml().as_bytes())?;
@@ -290,6 +291,15 @@ impl RunFolder {
             .map(|r| serde_json::to_string(r).expect("plain values") + "\n")
             .collect();
         write_atomically(&self.file("metrics.jsonl"), lines.concat().as_bytes())
+    }
+}
+
+/// Removes what a run that was killed had not yet given a name. If that fails, it only takes room.
+fn remove_leftovers(folder: &Path) {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let ours = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with(TEMPORARY);
+    for file in files.filter(|file| ours(&file.file_name())) {
+        let _ = std::fs::remove_file(file.path());
     }
 }
 

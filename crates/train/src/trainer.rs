@@ -200,6 +200,9 @@ type Of = fn(&TableGrads<f32>) -> Option<&RowGrads<f32>>;
 /// The average of the weights takes in every so many steps.
 const AVERAGE_EVERY: u64 = 16;
 
+/// More weights than this are a slip of the pen: what they take is not memory of a machine that this is for.
+const MOST_WEIGHTS: u64 = 1 << 31;
+
 /// Shards k, k + 16, k + 32, … of a batch share a gradient, so that a large batch needs no more memory
 /// than a small one. A fixed number: it is part of the order of summation.
 const GROUPS: usize = 16;
@@ -241,6 +244,16 @@ impl Trainer {
             return Err(Error::new("E041", message).help("give one with --dev or --split"));
         }
         let mut spec = config.spec(&dataset.code, &dataset.tags)?;
+        if spec.n_weights() > MOST_WEIGHTS {
+            let n = spec.n_weights() as f64 / 1e9;
+            let message = format!(
+                "the network would have {n:.1} billion weights, with their moments {:.0} GB; {:.1} billion is the most",
+                12.0 * n,
+                MOST_WEIGHTS as f64 / 1e9
+            );
+            let help = "smaller widths and tables: embedding, encoder, wide-rows, affix-rows, char-features";
+            return Err(Error::new("E041", message).help(help));
+        }
         spec.tag_weights =
             (config.class_weights == ClassWeights::Balanced).then(|| dataset.balanced_weights());
         let mut tagger = Tagger::new(spec, config.seed);
@@ -593,7 +606,8 @@ impl Trainer {
         let rate = self.config.learning_rate;
         let mut help = format!("try --clip 5 or a lower rate: --learning-rate {}", rate / 4.0);
         if self.config.head == crate::config::HeadName::KerasRelu {
-            help = "a ReLU head gives 0/0 where no score is positive; use --head softmax".into();
+            help =
+                "a ReLU head gives 0/0 where no score is positive; use --set head=softmax".into();
         }
         Error::new("E011", message).help(help)
     }

@@ -157,6 +157,47 @@ impl Spec {
         2 * (products + n_in * self.tags)
     }
 
+    /// Number of weights, those of all members and of pretrained vectors among them; the largest number there is, if
+    /// there are more.
+    pub fn n_weights(&self) -> u64 {
+        let product = |a: usize, b: usize| (a as u64).saturating_mul(b as u64);
+        let sum = |all: &[u64]| all.iter().fold(0u64, |sum, &n| sum.saturating_add(n));
+        let lstm = |n_in: usize, h: usize| {
+            product(4 * h, n_in).saturating_add(product(4 * h, h)).saturating_add(4 * h as u64)
+        };
+        let tables = self.tables.iter().map(|&(_, rows)| product(rows, self.embedding));
+        let mut alone: Vec<u64> = tables.collect();
+        let mut shared = Vec::new();
+        if let Some(v) = self.vectors {
+            let table = product(v.rows, v.columns);
+            if v.tuned {
+                alone.push(table)
+            } else {
+                shared.push(table)
+            }
+            alone.push(product(v.columns, self.embedding));
+        }
+        if let Some(c) = self.chars {
+            alone.push(product(c.n_chars, c.n_in));
+            alone.push(match c.kind {
+                CharKind::Cnn => product(3 * c.n_in, c.n_out).saturating_add(c.n_out as u64),
+                CharKind::Lstm => lstm(c.n_in, c.n_out / 2).saturating_mul(2),
+            });
+        }
+        let mut n_in = self.n_input();
+        for layer in &self.encoder {
+            let directions = (layer.n_out() / layer.n_hidden) as u64;
+            alone.push(lstm(n_in, layer.n_hidden).saturating_mul(directions));
+            n_in = layer.n_out();
+        }
+        alone.push(product(n_in, self.tags).saturating_add(self.tags as u64));
+        if self.head == Head::Crf {
+            alone.push(product(self.tags, self.tags).saturating_add(2 * self.tags as u64));
+        }
+        shared.extend(self.wide.map(|w| product(w.rows, self.tags)));
+        sum(&alone).saturating_mul(self.members as u64).saturating_add(sum(&shared))
+    }
+
     /// Whether layer `l` of the encoder adds its input to its output.
     pub fn adds_input(&self, l: usize) -> bool {
         self.residual && l > 0 && self.encoder[l - 1].n_out() == self.encoder[l].n_out()
