@@ -47,7 +47,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     let check = check::before_training(&corpus, &dataset.split, scheme, screen);
     corpus.release_places();
     progress::catch_interrupts();
-    let job = Job { args, choice, corpus: &corpus, made, new_labels, check, screen };
+    let job = Job { choice, corpus: &corpus, made, new_labels, check, screen };
     let (tables, scored) = match config.refit {
         false => job.train(&folder, config, dataset, if_there)?,
         true => job.train_twice(&folder, config, dataset, if_there)?,
@@ -64,7 +64,6 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
 
 /// What the trainings of one command have in common.
 struct Job<'a> {
-    args: &'a TrainArgs,
     choice: Choice,
     corpus: &'a Corpus,
     /// How the parts were made.

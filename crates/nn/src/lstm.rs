@@ -12,11 +12,13 @@
 //! (3)  ĥ_t = h' ⊙ m_h               (n_t, H)  0 for sentences that start here
 //! (4)  a_t += ĥ_t W_hhᵀ             (n_t, 4H)
 //! (5)  h_t, c_t = cell(a_t, c')     (n_t, H)  `lstm_cell`
+//! (6)  y_t = h_t, which the next step of the walk reads, too
 //!
-//! for each step t, against the walk (dh comes from the output, dh' and dc' go to the step before):
+//! for each step t, against the walk; the step after left dh and dc, which are 0 where the walk ends:
+//! (6') dh_t = dy_t + dh
 //! (5') da_t, dc' = cell'(dh_t, dc)
 //! (4') dĥ_t = da_t W_hh
-//! (3') dh' += dĥ_t ⊙ m_h
+//! (3') dh' = dĥ_t ⊙ m_h             dh' and dc' are dh and dc of the step before
 //! all steps at once:
 //! (4') dW_hh += daᵀ ĥ               (4H, H)
 //! (2') dW_ih += daᵀ x̂   db += Σ_N da   dx̂ = da W_ih
@@ -264,7 +266,7 @@ impl<F: Real> Lstm<F> {
         let [mut dh, mut dc] = [(); 2].map(|()| Lent::from(scratch::zeros(shape)));
         for step in direction.walk(packing).rev() {
             let running = 0..step.running();
-            add_to_rows(&mut dh, &dy.slice(s![step.rows.clone(), ..]));
+            add_to_rows(&mut dh, &dy.slice(s![step.rows.clone(), ..])); // (6')
             lstm_cell::backward(
                 self.n_hidden(),
                 rows_mut(gates, &step.rows),
@@ -284,8 +286,8 @@ impl<F: Real> Lstm<F> {
         let da = &**gates;
         add_dot(&mut grads.w_hh, &da.t(), &**h_prev); // (4')
         add_dot(&mut grads.w_ih, &da.t(), &**x); // (2')
-        add_rows(&mut grads.b, da);
-        dot_into(dx, da, &self.w_ih);
+        add_rows(&mut grads.b, da); // (2')
+        dot_into(dx, da, &self.w_ih); // (2')
         if let Some(m_x) = &masks.input {
             dropout::apply(dx, m_x, packing); // (1')
         }

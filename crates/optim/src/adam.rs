@@ -1,16 +1,17 @@
 //! Adam (Kingma and Ba 2015, algorithm 1), for weights that every batch changes.
 //!
 //! ```text
-//! t steps so far, this one included · g the gradient · α the learning rate · all elementwise
+//! t steps so far, this one included · g the gradient · η the learning rate · all elementwise
 //!
-//! (1)  m ← β₁ m + (1 − β₁) g
-//! (2)  v ← β₂ v + (1 − β₂) g²
-//! (3)  m̂ = m / (1 − β₁ᵗ)     v̂ = v / (1 − β₂ᵗ)
-//! (4)  w ← w − α m̂ / (√v̂ + ε)                                   PyTorch: ε beside √v̂
-//! (4k) w ← w − α √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε)          Keras: ε beside √v ("ε̂" in the paper)
+//! (1)  ĝ = s g                          s scales the gradient (clipping)
+//! (2)  m ← β₁ m + (1 − β₁) ĝ
+//! (3)  v ← β₂ v + (1 − β₂) ĝ²
+//! (4)  w ← λ w − η m̂ / (√v̂ + ε)         m̂ = m / (1 − β₁ᵗ)     v̂ = v / (1 − β₂ᵗ)
 //! ```
 //!
-//! Both are w ← w − a m / (b √v + ε), with a and b per step: see [`AdamSettings::rates`].
+//! λ is decoupled weight decay, 1 for none ([`AdamRates::decay`]). So PyTorch has it; in Keras ε stands beside √v instead of √v̂ ("ε̂" in
+//! the paper). Both are w ← λ w − α m / (r √v + ε) with α and r of the step ([`AdamSettings::rates`]), which is how
+//! [`tensor::adam_update`] computes them, under the same numbers.
 //!
 //! ```
 //! use optim::{Adam, AdamKind, AdamSettings};
@@ -29,9 +30,9 @@ use tensor::{AdamRates, Real, adam_update};
 /// Whose Adam: where ε stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdamKind {
-    /// (4); its default ε is 1e-8.
+    /// ε beside √v̂, as in (4); its default is 1e-8.
     PyTorch,
-    /// (4k); its default ε is 1e-7.
+    /// ε beside √v; its default is 1e-7.
     Keras,
 }
 

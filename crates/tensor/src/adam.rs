@@ -7,8 +7,9 @@
 //! (3)  v = β₂ v + (1 − β₂) ĝ²
 //! (4)  w = λ w − α m / (√v · r + ε)     λ is decoupled weight decay, 1 for none
 //!
-//! Keras    α = lr √(1 − β₂ᵗ) / (1 − β₁ᵗ)    r = 1                 ε = 1e-7
-//! PyTorch  α = lr / (1 − β₁ᵗ)               r = 1 / √(1 − β₂ᵗ)    ε = 1e-8
+//! η is the learning rate
+//! Keras    α = η √(1 − β₂ᵗ) / (1 − β₁ᵗ)     r = 1                 ε = 1e-7
+//! PyTorch  α = η / (1 − β₁ᵗ)                r = 1 / √(1 − β₂ᵗ)    ε = 1e-8
 //! ```
 //!
 //! The m of a weight that gets no gradient shrinks by β₁ a step, and after some 800 steps it would be a

@@ -18,19 +18,21 @@ const W: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 /// What a stream is drawn for. The number is part of the stream's name: never reuse or renumber one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Initial weights; the numbers are the tensor and nothing.
+    /// Initial weights. Index: the layer, counted in directions. Numbers: the table of a sum of tables, else 0 (the
+    /// matrices of a layer are drawn one after the other), and 0.
     Weights = 1,
-    /// Order of the sentences in an epoch; the numbers are the epoch and nothing.
+    /// Order of the sentences in an epoch. Numbers: the epoch and 0.
     Order = 2,
-    /// Words replaced by `<unk>`; the numbers are the epoch and the sentence.
+    /// What is hidden in training. Index: 0 for words read as `<unk>`, 1 for parts of speech. Numbers: the epoch and the
+    /// sentence.
     Unknown = 3,
-    /// Dropout on a layer's input; the numbers are the epoch and the sentence.
+    /// Dropout. Index: where in the network (`nn::tagger::Place`). Numbers: the epoch and the sentence.
     Dropout = 4,
     /// Shares and parts of a corpus.
     Split = 5,
     /// Inputs of tests and benches.
     Test = 6,
-    /// Values of a search's trials; the numbers are the trial and the key.
+    /// Values of a search's trials. Numbers: the trial and the key.
     Search = 7,
 }
 

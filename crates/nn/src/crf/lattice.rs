@@ -1,16 +1,16 @@
 //! Forward–backward over one sentence.
 //!
 //! ```text
-//! e = exp s    E = exp A
+//! ψ = exp s    E = exp A          b, e: scores of the first and of the last tag, as in [`super`]
 //!
-//! (2)  a_1(j) = e_1(j) exp b_j    a_t(j) = e_t(j) Σ_i α_{t−1}(i) E_ij
-//!      c_t = Σ_j a_t(j)           α_t = a_t / c_t     ê_t = e_t / c_t
+//! (2)  a_1(j) = ψ_1(j) exp b_j    a_t(j) = ψ_t(j) Σ_i α_{t−1}(i) E_ij
+//!      c_t = Σ_j a_t(j)           α_t = a_t / c_t     ψ̂_t = ψ_t / c_t
 //! (3)  c_{T+1} = Σ_j α_T(j) exp e_j                   log Z = Σ_t log c_t
 //!
 //! (3') β_T(j) = exp e_j / c_{T+1}
 //!      P(y_t = j) = α_t(j) β_t(j)
-//! (2') b_t = ê_t ⊙ β_t            β_{t−1}(i) = Σ_j E_ij b_t(j)
-//!      P(y_{t−1} = i, y_t = j) = α_{t−1}(i) E_ij b_t(j)
+//! (2') u_t = ψ̂_t ⊙ β_t            β_{t−1}(i) = Σ_j E_ij u_t(j)
+//!      P(y_{t−1} = i, y_t = j) = α_{t−1}(i) E_ij u_t(j)
 //! ```
 //!
 //! The equations of [`super`], scaled so that the α of each step add up to 1 and no number grows or
@@ -66,14 +66,14 @@ impl<'a, F: Real> Sentence<'a, F> {
 /// from K on mean nothing.
 #[derive(Default)]
 pub(super) struct Lattice {
-    /// Whether α, ê and b hold logarithms.
+    /// Whether α, ψ̂ and u hold logarithms.
     pub in_logs: bool,
-    /// (T, P) ê.
-    pub e: Vec<f64>,
+    /// (T, P) ψ̂.
+    pub psi: Vec<f64>,
     /// (T, P)
     pub alpha: Vec<f64>,
-    /// (T, P) b; row 0 is not used.
-    pub b: Vec<f64>,
+    /// (T, P) u; row 0 is not used.
+    pub u: Vec<f64>,
     /// (T, P) P(y_t = j), never a logarithm.
     pub p: Vec<f64>,
     /// (P) β of the step at hand.
@@ -83,14 +83,14 @@ pub(super) struct Lattice {
 }
 
 impl Lattice {
-    /// (2) and (3): `e`, `alpha` and `log_c`. Returns log Z.
+    /// (2) and (3): `psi`, `alpha` and `log_c`. Returns log Z.
     ///
     /// # Panics
     /// If the rules allow no path of this length.
     pub fn forward<F: Real>(&mut self, chain: &Chain, sentence: Sentence<'_, F>) -> f64 {
         let n = sentence.len();
         chain.assert_path(n);
-        for matrix in [&mut self.e, &mut self.alpha] {
+        for matrix in [&mut self.psi, &mut self.alpha] {
             matrix.resize(n * chain.width(), 0.0);
         }
         self.log_c.resize(n + 1, 0.0);
@@ -101,9 +101,9 @@ impl Lattice {
         self.log_c.iter().sum()
     }
 
-    /// (3') and (2'): `b` and `p`, after [`Lattice::forward`].
+    /// (3') and (2'): `u` and `p`, after [`Lattice::forward`].
     pub fn backward(&mut self, chain: &Chain) {
-        for matrix in [&mut self.b, &mut self.p] {
+        for matrix in [&mut self.u, &mut self.p] {
             matrix.resize(self.alpha.len(), 0.0);
         }
         match self.in_logs {
@@ -154,7 +154,7 @@ impl Lattice {
 
 /// Σ over tokens and sentences of P(y_{t−1} = i, y_t = j).
 pub(super) struct Pairs {
-    /// (K, P) Σ α_{t−1}(i) b_t(j): the sum without its factor E_ij, which waits until the end.
+    /// (K, P) Σ α_{t−1}(i) u_t(j): the sum without its factor E_ij, which waits until the end.
     over_e: Vec<f64>,
     /// (K, K) what came by way of logarithms, and what was taken off.
     whole: Vec<f64>,

@@ -10,15 +10,15 @@ use super::lattice::{Lattice, Sentence};
 /// (2), (3).
 pub(super) fn forward<F: Real>(lattice: &mut Lattice, chain: &Chain, sentence: Sentence<'_, F>) {
     let (k, width) = (chain.n_tags(), chain.width());
-    let Lattice { e, alpha, log_c, .. } = lattice;
+    let Lattice { psi, alpha, log_c, .. } = lattice;
     let mut terms = vec![0.0; k];
     for t in 0..sentence.len() {
         let (before, now) = alpha.split_at_mut(t * width);
         let alpha_prev = &before[t.saturating_sub(1) * width..];
-        let (e, alpha) = (&mut e[t * width..][..k], &mut now[..k]);
+        let (psi, alpha) = (&mut psi[t * width..][..k], &mut now[..k]);
         for j in 0..k {
-            e[j] = sentence.row(t)[j].f64();
-            alpha[j] = e[j]
+            psi[j] = sentence.row(t)[j].f64();
+            alpha[j] = psi[j]
                 + if t == 0 {
                     chain.start[j]
                 } else {
@@ -29,7 +29,7 @@ pub(super) fn forward<F: Real>(lattice: &mut Lattice, chain: &Chain, sentence: S
         log_c[t] = log_sum_exp(alpha);
         for j in 0..k {
             alpha[j] -= log_c[t];
-            e[j] -= log_c[t];
+            psi[j] -= log_c[t];
         }
     }
     let last = &alpha[(sentence.len() - 1) * width..][..k];
@@ -40,7 +40,7 @@ pub(super) fn forward<F: Real>(lattice: &mut Lattice, chain: &Chain, sentence: S
 /// (3'), (2').
 pub(super) fn backward(lattice: &mut Lattice, chain: &Chain) {
     let (k, width) = (chain.n_tags(), chain.width());
-    let Lattice { e, alpha, b, p, log_c, .. } = lattice;
+    let Lattice { psi, alpha, u, p, log_c, .. } = lattice;
     let n = alpha.len() / width;
     let mut terms = vec![0.0; k];
     let mut beta: Vec<f64> = chain.end.iter().map(|end| end - log_c[n]).collect(); // (3')
@@ -48,11 +48,11 @@ pub(super) fn backward(lattice: &mut Lattice, chain: &Chain) {
         for j in 0..k {
             let at = t * width + j;
             p[at] = (alpha[at] + beta[j]).exp(); // (3')
-            b[at] = e[at] + beta[j]; // (2')
+            u[at] = psi[at] + beta[j]; // (2')
         }
         for i in 0..k {
-            (0..k).for_each(|j| terms[j] = chain.transition(i, j) + b[t * width + j]);
-            beta[i] = log_sum_exp(&terms);
+            (0..k).for_each(|j| terms[j] = chain.transition(i, j) + u[t * width + j]);
+            beta[i] = log_sum_exp(&terms); // (2')
         }
     }
 }
@@ -61,10 +61,10 @@ pub(super) fn backward(lattice: &mut Lattice, chain: &Chain) {
 pub(super) fn add_pairs(lattice: &Lattice, chain: &Chain, sums: &mut [f64]) {
     let (k, width) = (chain.n_tags(), chain.width());
     let alpha = lattice.alpha.chunks_exact(width);
-    for (alpha, b) in alpha.zip(lattice.b.chunks_exact(width).skip(1)) {
+    for (alpha, u) in alpha.zip(lattice.u.chunks_exact(width).skip(1)) {
         for (i, alpha) in alpha[..k].iter().enumerate() {
-            for (j, b) in b[..k].iter().enumerate() {
-                sums[i * k + j] += (alpha + chain.transition(i, j) + b).exp();
+            for (j, u) in u[..k].iter().enumerate() {
+                sums[i * k + j] += (alpha + chain.transition(i, j) + u).exp();
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! P(y_t = j)                = α_t(j) β_t(j)
-//! P(y_t = i, y_{t+1} = j)   = α_t(i) E_ij b_{t+1}(j)
+//! P(y_t = i, y_{t+1} = j)   = α_t(i) E_ij u_{t+1}(j)
 //! ```
 //!
 //! in the letters of [`super::lattice`]. The tags of a sentence are a Markov chain: what a tag says of the one after next, it
@@ -96,10 +96,10 @@ impl Neighbours<'_> {
     pub fn pair(&self, t: usize, i: usize, j: usize) -> f64 {
         let width = self.chain.width();
         let alpha = self.lattice.alpha[t * width + i];
-        let b = self.lattice.b[(t + 1) * width + j];
+        let u = self.lattice.u[(t + 1) * width + j];
         let p = match self.lattice.in_logs {
-            true => (alpha + self.chain.transition(i, j) + b).exp(),
-            false => alpha * self.chain.exp.to.get(i, j) * b,
+            true => (alpha + self.chain.transition(i, j) + u).exp(),
+            false => alpha * self.chain.exp.to.get(i, j) * u,
         };
         p.min(1.0)
     }
