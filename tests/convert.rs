@@ -147,3 +147,54 @@ fn gmb_comes_back_from_every_format() {
         assert!(dir.read("z.csv") == dir.read("a.csv"), "{middle}");
     }
 }
+
+#[test]
+fn lines_of_a_brat_text_are_its_sentences() {
+    let dir = Dir::new();
+    // No mark ends a sentence in this script, and one within a quotation ends none.
+    let rows = "नमस्ते O\nदिल्ली B-geo\n\n".repeat(300) + "No O\n. O\nHe O\nsaid O\nno O\n. O\n\n";
+    dir.write("a.conll", rows.replace(' ', "\t"));
+    convert(&dir, &["a.conll", "b.ann"]).expect(0);
+    convert(&dir, &["b.ann", "c.conll"]).expect(0).says(&["301 sentences"]);
+    assert_eq!(dir.read("c.conll"), dir.read("a.conll"));
+}
+
+#[test]
+fn words_with_tags_are_read_and_numbers_of_tags_refused() {
+    let dir = Dir::new();
+    dir.write(
+        "hf.jsonl",
+        "{\"id\":\"0\",\"tokens\":[\"Rome\",\"fell\"],\"ner_tags\":[\"B-geo\",\"O\"]}\n",
+    );
+    convert(&dir, &["hf.jsonl", "a.conll"]).expect(0);
+    assert_eq!(dir.read("a.conll"), "Rome\tB-geo\nfell\tO\n\n");
+    dir.write("n.jsonl", "{\"tokens\":[\"Rome\",\"fell\"],\"ner_tags\":[5,0]}\n");
+    convert(&dir, &["n.jsonl", "b.conll"]).expect(2).says(&["E049", "n.jsonl:1", "(5 …)", "names"]);
+}
+
+#[test]
+fn borders_on_blanks_and_empty_labels_are_told() {
+    let dir = Dir::new();
+    dir.write("a.jsonl", "{\"text\":\"I\"}\n{\"text\":\"Rome fell\",\"ents\":[[0,5,\"geo\"]]}\n");
+    let ran = convert(&dir, &["a.jsonl", "a.conll"]).expect(0);
+    ran.says(&["W034", "1 entity begins or ends with a blank", "a.jsonl:2"]);
+    assert!(dir.read("a.conll").contains("Rome\tB-geo\nfell\tO\n"));
+    dir.write("b.jsonl", "{\"text\":\"Rome fell\",\"ents\":[[0,4,\"\"]]}\n");
+    convert(&dir, &["b.jsonl", "b.conll"]).expect(2).says(&["E049", "0..4", "empty label"]);
+    assert!(!dir.path("b.conll").exists());
+}
+
+#[test]
+fn nothing_that_is_read_is_written_over() {
+    let dir = Dir::new();
+    let rows = "Rome B-geo\nfell O\n\n";
+    dir.write("a.txt", rows);
+    // BRAT writes two files, and reads two.
+    convert(&dir, &["a.txt", "a.ann"]).expect(2).says(&["E048", "a.txt is read here"]);
+    convert(&dir, &["a.txt", "a.txt", "--repair"]).expect(2).says(&["E048"]);
+    assert_eq!(dir.read("a.txt"), rows);
+    convert(&dir, &["a.txt", "b.ann"]).expect(0);
+    let text = dir.read("b.txt");
+    convert(&dir, &["b.ann", "b.txt"]).expect(2).says(&["E048", "b.txt"]);
+    assert_eq!(dir.read("b.txt"), text);
+}

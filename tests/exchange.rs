@@ -147,4 +147,7 @@ fn two_exports_have_the_same_bytes() {
         });
         assert!(bytes[0] == bytes[1], "{kind}");
     }
+    let args = ["export", model.to_str().unwrap(), "--to", "npz", "-o", "said.npz"];
+    let said = dir.run(&args).expect(0).err;
+    assert!(said.contains("iB, arrays under this program's names"), "{said}");
 }

@@ -131,6 +131,10 @@ fn texts_without_words_and_long_ones_are_refused() {
     );
     let page = dir.run_with(&["explain", model, "-"], "Ann slept.").expect(0).out;
     assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
+    let said =
+        |args: &[&str]| dir.run(&[&["explain", model, "Ann slept.", "-o"], args].concat()).err;
+    assert_eq!(said(&["a.html"]), "a.html: open it in a browser\n");
+    assert_eq!(said(&["a.json", "--out", "json"]), "a.json: all numbers of the page\n");
 }
 
 /// A Chromium: LONGHAND_BROWSER, or one of these on the path.

@@ -472,7 +472,7 @@ fn results_are_not_written_over_files_nor_into_places_that_are_none() {
     tag("none/x.txt").says(&["E042", "there is no folder none"]);
     tag("run").says(&["E042", "run is a folder", "name a file in it"]);
     let ran = dir.run(&["convert", "a.conll", "a.conll", "--scheme", "iobes"]).expect(2);
-    ran.says(&["E048", "written over what it is made of"]);
+    ran.says(&["E048", "a.conll is read here and would be written over"]);
     dir.run(&["check", "a.conll", "--fix", "./a.conll"]).expect(2).says(&["E048"]);
     assert_eq!(dir.read("a.conll"), GOOD);
 }
@@ -523,6 +523,116 @@ fn help_knows_commands_and_codes_and_fits_the_screen() {
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
     assert!(codes.lines().all(|line| line.chars().count() <= 80), "{codes}");
+}
+
+/// Token, gold, predicted: as a run's test.conll has them.
+const JUDGED: &str = "Ann B-per B-per\nleft O O\nRome B-geo O\n\nBob B-per B-geo\nslept O O\n\n";
+
+#[test]
+fn a_second_column_of_tags_is_named_with_the_option_that_reads_it() {
+    let dir = Dir::new();
+    dir.write("test.conll", JUDGED);
+    let ran = dir.run(&["convert", "test.conll", "a.conll"]).expect(0);
+    ran.says(&[
+        "warning[W032]: columns 2 and 3 hold entity tags of the same types; 3 was read",
+        "--> test.conll",
+        "test.conll these are the gold tags and the predicted ones: `--columns tag=2`",
+    ]);
+    let named = dir.run(&["convert", "test.conll", "b.conll", "--columns", "tag=2"]).expect(0);
+    assert!(!named.err.contains("W032"), "{}", named.err);
+    assert!(dir.read("b.conll").contains("Rome\tB-geo"), "{}", dir.read("b.conll"));
+    // A model that says O everywhere leaves a column without types.
+    dir.write("empty.conll", "Ann B-per O\nleft O O\n\n");
+    dir.run(&["convert", "empty.conll", "c.conll"]).expect(0).says(&["W032", "tag=2"]);
+    let ran = dir.run(&["check", "test.conll"]).expect(0);
+    assert!(ran.out.contains("warning[W032]"), "{}", ran.out);
+    train(&dir, "test.conll", JUDGED, &[]).says(&["W032"]);
+
+    dir.write("outer.tsv", "1\tAnn\tB-PER\tO\n2\tLee\tO\tB-PER\n\n");
+    let ran = dir.run(&["convert", "outer.tsv", "d.conll"]).expect(0);
+    ran.says(&["columns 3 and 4", "4 was read", "`--columns tag=3` reads the other"]);
+    dir.write("two.csv", "Word,Gold,Tag\nAnn,B-per,O\nLee,B-per,B-per\n");
+    let ran = dir.run(&["convert", "two.csv", "e.conll"]).expect(0);
+    ran.says(&["columns Gold and Tag", "Tag was read", "`--columns tag=Gold`"]);
+
+    let chunks = "EU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\nAnn NNP B-NP B-PER\n\n";
+    dir.write("eng.train", chunks);
+    let ran = dir.run(&["convert", "eng.train", "f.conll"]).expect(0);
+    assert!(!ran.err.contains("warning"), "{}", ran.err);
+}
+
+#[test]
+fn a_sentence_in_each_row_is_read_and_one_without_a_tag_for_each_word_is_refused() {
+    let dir = Dir::new();
+    let rows = "id,text,labels\n1,Ann left,\"B-per O\"\n2,Bob slept in Rome,\"B-per O O B-geo\"\n";
+    dir.write("rows.csv", rows);
+    dir.run(&["convert", "rows.csv", "a.conll"]).expect(0).says(&["2 sentences"]);
+    assert!(dir.read("a.conll").starts_with("Ann\tB-per\nleft\tO\n\nBob\tB-per\n"));
+    dir.run(&["check", "rows.csv", "--deny", "error"]).expect(0);
+    let kaggle = "Sentence #,Sentence,POS,Tag\n\
+                  Sentence: 1,Ann left,\"['NNP', 'VBD']\",\"['B-per', 'O']\"\n\
+                  Sentence: 2,Bob slept .,\"['NNP', 'VBD', '.']\",\"['B-per', 'O']\"\n";
+    let ran = train(&dir, "ner.csv", kaggle, &[]).expect(2);
+    ran.says(&["E032", "3 words with 2 tags", "ner.csv:3", "a tag for each word"]);
+    let mixed = "Word,Tag\nAnn,B-per\nslept,O\nin Rome,O B-geo\n";
+    let ran = train(&dir, "mixed.csv", mixed, &[]).expect(2);
+    ran.says(&["E032", "2 tags in one field: \"O B-geo\"", "mixed.csv:4", "one token"]);
+}
+
+#[test]
+fn texts_with_entities_are_sent_to_convert() {
+    let dir = Dir::new();
+    let line = "{\"text\":\"Rome fell\",\"ents\":[{\"start\":0,\"end\":4,\"label\":\"geo\"}]}\n";
+    let ran = train(&dir, "sp.jsonl", line, &[]).expect(2);
+    ran.says(&["E033", "this is JSON lines", "`longhand convert sp.jsonl sp.conll`"]);
+    dir.run(&["check", "sp.jsonl"]).expect(2).says(&["E033"]);
+    dir.run(&["score", "sp.jsonl", "sp.jsonl"]).expect(2).says(&["E033"]);
+    dir.run_with(&["check", "-"], line).expect(2).says(&["E033", "FILE.jsonl"]);
+    dir.run(&["convert", "sp.jsonl", "sp.conll"]).expect(0);
+    assert_eq!(dir.read("sp.conll"), "Rome\tB-geo\nfell\tO\n\n");
+    let ran = train(&dir, "a.ann", "T1\tgeo 0 4\tRome\n", &[]).expect(2);
+    ran.says(&["E033", "this is a BRAT file", "`longhand convert a.ann a.conll`"]);
+    train(&dir, "a.json", "[\n{\"text\": \"Rome\"}\n]\n", &[]).expect(2).says(&["E033", "jq -c"]);
+}
+
+#[test]
+fn a_header_above_columns_is_told_for_one() {
+    let dir = Dir::new();
+    for rows in ["Ann NNP B-per\nran VBD O\n".to_owned(), "Ann NNP B-per\nran VBD O\n".repeat(20)] {
+        let ran = train(&dir, "a.txt", format!("word pos tag\n{rows}"), &[]).expect(2);
+        ran.says(&["E009", "a.txt:1", "looks like a header", "`--columns token=1,tag=3`"]);
+    }
+    let ran = train(&dir, "a.conll", "# x\nword\ttag\nAnn\tB-per\n", &[]).expect(2);
+    ran.says(&["E009", "a.conll:2", "`--format csv`"]);
+    // A sentence may begin with these words.
+    dir.write("b.conll", "word O\ntag B-x\n\n");
+    dir.run(&["check", "b.conll"]).expect(0);
+}
+
+#[test]
+fn rare_types_are_listed_up_to_ten() {
+    let dir = Dir::new();
+    let rows: String = (0..300).map(|n| format!("w{n} B-type{n}\n\n")).collect();
+    dir.write("a.conll", rows);
+    let out = dir
+        .run(&["check", "a.conll"])
+        .expect(0)
+        .out
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(out.contains("type106 1 and 290 more types"), "{out}");
+    assert!(!out.contains("type107 1,"), "{out}");
+}
+
+#[test]
+fn the_list_of_codes_has_each_once_and_in_order() {
+    let dir = Dir::new();
+    let out = dir.run(&["help", "codes"]).expect(0).out;
+    let codes: Vec<&str> =
+        out.lines().filter(|line| !line.starts_with(' ')).map(|line| &line[..4]).collect();
+    assert!(codes.len() > 60 && codes.windows(2).all(|two| two[0][1..] <= two[1][1..]), "{out}");
+    assert_eq!(codes.iter().collect::<std::collections::HashSet<_>>().len(), codes.len());
 }
 
 /// Sentences of one word that is a name, each another unless `of` come round again.

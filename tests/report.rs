@@ -104,6 +104,12 @@ fn what_cannot_be_reported_or_compared_is_said() {
         "sentence 6 of test",
         "the same --split-file",
     ]);
+    let weights = std::fs::read(dir.path("a/model.safetensors")).unwrap();
+    for args in [&["a", "-o", "a/model.safetensors"][..], &["b", "a", "-o", "a/../a/scores.json"]] {
+        dir.run(&[&["report"], args].concat()).expect(2).says(&["E048", "a file of the run"]);
+    }
+    assert_eq!(std::fs::read(dir.path("a/model.safetensors")).unwrap(), weights);
+    dir.run(&["report", "a", "-o", "a/report.html"]).expect(0);
     dir.write("a/predictions.jsonl.gz", "no gzip");
     dir.run(&["report", "a"]).expect(2).says(&["E060", "train again"]);
 }

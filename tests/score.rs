@@ -103,3 +103,42 @@ fn a_ragged_line_is_named() {
     dir.run(&["score", "out.txt"]).expect(2).says(&["E003", "out.txt:2", "2 fields, expected 3"]);
     dir.run_with(&["score"], "a\n").expect(2).says(&["E003", "<stdin>:1"]);
 }
+
+#[test]
+fn gold_tags_that_are_not_legal_are_counted_with_the_first() {
+    let dir = Dir::new();
+    let rows = "Ann I-PER B-PER\nLee I-PER I-PER\nran O O\n\nBob B-PER B-PER\nx O O\n";
+    dir.write("s1.txt", rows);
+    let ran = dir.run(&["score", "s1.txt"]).expect(0);
+    ran.says(&[
+        "warning[W048]: 1 gold tag is not legal in iob2",
+        "I-PER at the beginning",
+        "s1.txt:1",
+    ]);
+    let rows = "Ann O O\nLee B-PER I-PER\n\nBob B-PER I-PER\nx O O\n";
+    let ran = dir.run_with(&["score", "--scheme", "iob1"], rows).expect(0);
+    ran.says(&[
+        "W048",
+        "2 gold tags are not legal in iob1",
+        "B-PER after O",
+        "<stdin>:2",
+        "--scheme iob2",
+    ]);
+    dir.write("gold.conll", "a B-x\nb I-y\n\n");
+    dir.write("pred.conll", "a I-x\nb I-x\n\n");
+    let ran = dir.run(&["score", "gold.conll", "pred.conll", "--scheme", "iob2"]).expect(0);
+    ran.says(&["W048", "I-y after B-x", "gold.conll:2", "W049", "pred.conll:1"]);
+    let conlleval = dir.run(&["score", "s1.txt", "--mode", "conlleval"]).expect(0);
+    assert!(conlleval.err.is_empty(), "{}", conlleval.err);
+}
+
+#[test]
+fn an_empty_file_has_no_score() {
+    let dir = Dir::new();
+    dir.write("empty.txt", "");
+    dir.write("blank.txt", "\n\n");
+    for args in [&["empty.txt"][..], &["blank.txt"], &["empty.txt", "empty.txt"], &[]] {
+        dir.run(&[&["score"], args].concat()).expect(2).says(&["E023", "empty"]);
+    }
+    dir.run_with(&["score"], "-X- O O\n").expect(2).says(&["E023", "no token"]);
+}

@@ -376,3 +376,48 @@ fn memory_does_not_grow_with_the_stream() {
     drop(to);
     assert!(child.wait().unwrap().success());
 }
+
+#[test]
+fn neither_a_text_nor_the_model_is_written_over() {
+    let dir = Dir::new();
+    dir.write("a.txt", TEXT);
+    dir.write("b.txt", TEXT);
+    std::fs::copy(model(), dir.path("model.safetensors")).unwrap();
+    let size = std::fs::metadata(model()).unwrap().len();
+    for output in ["a.txt", "./b.txt", "model.safetensors"] {
+        let ran = dir.run(&["tag", "model.safetensors", "a.txt", "b.txt", "-o", output]).expect(2);
+        ran.says(&["E048", output, "would be written over"]);
+    }
+    // The folder of a run names its model.
+    dir.run(&["tag", ".", "-t", "Ann", "-o", "model.safetensors"]).expect(2).says(&["E048"]);
+    dir.run(&["explain", ".", "Ann", "-o", "model.safetensors"]).expect(2).says(&["E048"]);
+    let export = ["export", ".", "--to", "npz", "-o", "model.safetensors", "--force"];
+    dir.run(&export).expect(2).says(&["E048"]);
+    dir.run(&["import", "a.txt", "-o", "a.txt", "--force"]).expect(2).says(&["E048"]);
+    dir.write("d.conll", "Ann B-per\n\n");
+    dir.run(&["init", "d.conll", "-o", "d.conll", "--force"]).expect(2).says(&["E048"]);
+    let folder = |args: &[&str]| dir.run(&[&["tag", "model.safetensors", "in"], args].concat());
+    std::fs::create_dir(dir.path("in")).unwrap();
+    dir.write("in/c.txt", TEXT);
+    folder(&["a.txt", "-o", "."]).expect(2).says(&["E048", "a.txt"]);
+    assert_eq!((dir.read("a.txt"), dir.read("b.txt")), (TEXT.into(), TEXT.into()));
+    assert_eq!(std::fs::metadata(dir.path("model.safetensors")).unwrap().len(), size);
+
+    // BRAT's annotations may stand beside the text that was tagged, which stays as it is.
+    let brat =
+        |args: &[&str]| dir.run(&[&["tag", ".", "--out", "brat", "-o", "a.ann"], args].concat());
+    brat(&["a.txt"]).expect(0);
+    assert_eq!(dir.read("a.txt"), TEXT);
+    brat(&["a.txt", "b.txt"]).expect(2).says(&["E048", "a.txt"]);
+    dir.write("a.txt", format!("\u{feff}{TEXT}"));
+    brat(&["a.txt"]).expect(2).says(&["E048", "a.txt"]);
+}
+
+#[test]
+fn a_text_in_another_encoding_is_answered_with_what_reads_it() {
+    let dir = Dir::new();
+    let utf16: Vec<u8> = TEXT.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    dir.write("a.txt", utf16);
+    let ran = dir.run(&["tag", model(), "a.txt"]).expect(2);
+    assert!(ran.err.contains("iconv") && !ran.err.contains("--encoding"), "{}", ran.err);
+}

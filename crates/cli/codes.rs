@@ -20,8 +20,6 @@ pub const CODES: &[(&str, &str)] = &[
         "The trained model scores less than giving each word the tag that training shows it with most often. It has \
          seen too little of each label: more epochs, a higher rate, or more data. What `check` finds may be why, too.",
     ),
-    ("E044", "There is no help on that. `longhand help codes` lists what there is help on."),
-    ("E045", "The system gives no more threads. Ask for fewer: --threads 2."),
     ("E048", "Options that do not go together, or a name whose ending does not say what to write."),
     (
         "E046",
@@ -34,6 +32,12 @@ pub const CODES: &[(&str, &str)] = &[
          give an F1 of 100 for a wrong answer. Turn the tags into IOB2 before scoring by its rule.",
     ),
     (
+        "W048",
+        "Gold tags that their scheme does not allow, such as I-org after O: by the strict rule such an entity \
+         may not count, and then it cannot be found either. Name the scheme that they are in (--scheme), or mend \
+         them (longhand convert FILE OUT --repair).",
+    ),
+    (
         "W049",
         "Predicted tags that their scheme does not allow, such as I-org after O. The strict rule counts \
          only entities that are well-formed; conlleval's takes such a tag for the start of one.",
@@ -43,13 +47,19 @@ pub const CODES: &[(&str, &str)] = &[
         "A line of a .jsonl file is no text with entities. Each line is an object with `text` and `ents` (or \
          `entities`, `spans`, `label`): objects with `start`, `end` and `label`, or lists of these three. \
          Offsets count characters from 0. Entities lie within the text and do not overlap; with `tokens` \
-         they begin and end where a token does.",
+         they begin and end where a token does. Or an object has `tokens`, which are words, and as many tags \
+         in `ner_tags`, `tags` or `labels`: by name, not by number.",
+    ),
+    (
+        "W034",
+        "Entities of a text begin or end with a blank. They were read without it; their borders were probably \
+         marked by hand.",
     ),
     (
         "E070",
         "A line of a BRAT file (.ann) is no entity of the text beside it (.txt). An entity is T and a number, a \
          tab, `type start end` counted in characters of the whole text, a tab, its words. Parts of an entity \
-         may have blanks between them, not words, and entities do not overlap.",
+         may have blanks between them, not words, and entities do not overlap. A line's end is a sentence's end.",
     ),
     (
         "E071",
@@ -96,6 +106,16 @@ mod tests {
                 texts.push(std::fs::read_to_string(path).unwrap());
             }
         }
+    }
+
+    #[test]
+    fn the_list_has_every_code_once_and_in_order() {
+        let codes: Vec<&str> = crate::sorted_codes().iter().map(|(code, _)| *code).collect();
+        assert!(codes.windows(2).all(|two| two[0][1..] <= two[1][1..]), "{codes:?}");
+        let distinct: HashSet<&str> = codes.iter().copied().collect();
+        assert_eq!(distinct.len(), codes.len());
+        // One code with two meanings would be shown with the first only.
+        assert_eq!(crate::all_codes().count(), codes.len());
     }
 
     #[test]

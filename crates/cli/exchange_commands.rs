@@ -14,6 +14,7 @@ pub fn export(args: &ExportArgs, screen: Screen) -> std::result::Result<(), Stop
     let beside = args.example.as_ref().map(|text| (beside(&args.output), text));
     for path in [Some(&args.output), beside.as_ref().map(|(path, _)| path)].into_iter().flatten() {
         output::refuse_existing(path, args.force)?;
+        output::refuse_source(&input::model_file(&args.model), path)?;
     }
     let model = input::model(&args.model)?;
     let kind = match args.to {
@@ -31,9 +32,21 @@ pub fn export(args: &ExportArgs, screen: Screen) -> std::result::Result<(), Stop
         write_atomically(path, format!("{example:#}\n").as_bytes())?;
     }
     if !screen.quiet {
-        say(&format!("{}: docs/parity.md says what is in it", args.output.display()));
+        let size = report::human::bytes(bytes.len() as u64);
+        say(&format!("{}: {size}, {}", args.output.display(), says(args.to)));
     }
     Ok(())
+}
+
+/// What is in a file of this kind.
+fn says(kind: ExportKind) -> &'static str {
+    match kind {
+        ExportKind::Pytorch => "a state_dict as safetensors, in PyTorch's names and layouts",
+        ExportKind::Keras => "arrays in the layouts of Keras's layers, for numpy.load",
+        ExportKind::Npz => "arrays under this program's names, for numpy.load",
+        ExportKind::Json => "weights, words, tags and configuration as text",
+        ExportKind::Onnx => "a graph from word numbers to the scores of tags",
+    }
 }
 
 /// `m.onnx` → `m.onnx.example.json`.
@@ -46,6 +59,7 @@ fn beside(output: &Path) -> PathBuf {
 /// Reads an exported file and writes it as a model.
 pub fn import(args: &ImportArgs, screen: Screen) -> std::result::Result<(), Stop> {
     output::refuse_existing(&args.output, args.force)?;
+    output::refuse_source(&args.file, &args.output)?;
     let model = exchange::import(&read(&args.file)?, &args.file)?;
     model.save(&args.output)?;
     if !screen.quiet {

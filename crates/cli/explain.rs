@@ -7,7 +7,7 @@ use train::Model;
 use train::explain::{Explanation, explain};
 
 use crate::args::{ExplainArgs, ExplainKind};
-use crate::{Screen, Stop, input, say, warn};
+use crate::{Screen, Stop, input, output, say, warn};
 
 /// More tokens than this make a page that is slow to open.
 const MOST: usize = 120;
@@ -37,6 +37,9 @@ pub fn page(explanation: &Explanation) -> String {
 
 /// Explains a text, or what stands on standard input.
 pub fn run(args: &ExplainArgs, screen: Screen) -> std::result::Result<(), Stop> {
+    if let Some(path) = &args.output {
+        output::refuse_source(&input::model_file(&args.model), path)?;
+    }
     let model = input::model(&args.model)?;
     let text = match &args.text {
         Some(text) if text != "-" => text.clone(),
@@ -59,7 +62,11 @@ pub fn run(args: &ExplainArgs, screen: Screen) -> std::result::Result<(), Stop> 
         Some(path) => {
             train::files::write_atomically(path, result.as_bytes())?;
             if !screen.quiet {
-                say(&format!("{}: open it in a browser", path.display()));
+                let what = match args.out {
+                    ExplainKind::Html => "open it in a browser",
+                    ExplainKind::Json => "all numbers of the page",
+                };
+                say(&format!("{}: {what}", path.display()));
             }
         }
     }

@@ -38,6 +38,7 @@ pub fn run(args: &InitArgs, screen: Screen) -> std::result::Result<(), Stop> {
         return Ok(());
     }
     output::refuse_existing(&args.output, args.force)?;
+    output::Sources::of(&args.data).refuse(&args.output)?;
     train::files::write_atomically(&args.output, text.as_bytes())?;
     if !screen.quiet {
         eprintln!("{out}: preset {name}, all keys; longhand train{data} --config {out}");

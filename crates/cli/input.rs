@@ -1,7 +1,7 @@
 //! What commands read: corpora, texts, the built-in corpus.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use data::{Columns, Corpus, Encoding, Error, Format, ReadOptions, Result, Scheme, Split, Warning};
 use eval::Rule;
@@ -38,6 +38,11 @@ pub fn model(path: &Path) -> Result<Model> {
 /// As [`model`].
 pub fn mapped_model(path: &Path) -> Result<Model> {
     found(path, Model::map)
+}
+
+/// The file of the model that `path` names.
+pub fn model_file(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join(MODEL) } else { path.to_owned() }
 }
 
 fn found(path: &Path, open: fn(&Path) -> Result<Model>) -> Result<Model> {

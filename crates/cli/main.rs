@@ -147,9 +147,15 @@ pub fn warn(warnings: &[data::Warning], screen: Screen) {
 
 /// Every code with its meaning.
 pub fn all_codes() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
-    // Where two crates explain a code, the one that raises it knows better.
     let codes = train::codes::CODES.iter().chain(codes::CODES).chain(data::doctor::CODES);
     codes.chain(data::CODES)
+}
+
+/// As [`all_codes`], in order of their numbers.
+pub fn sorted_codes() -> Vec<&'static (&'static str, &'static str)> {
+    let mut codes: Vec<_> = all_codes().collect();
+    codes.sort_by_key(|(code, _)| (&code[1..], &code[..1]));
+    codes
 }
 
 /// The meaning of an error's code, the keys of the configuration, or the usage of one command or all.
@@ -159,7 +165,7 @@ fn help(topic: Option<&str>) -> Result<(), Stop> {
         None => write!(out, "{}", args::usage())?,
         Some("config") => write!(out, "{}", train::config::PRESETS[0].1)?,
         Some("codes") => {
-            for (code, text) in all_codes() {
+            for (code, text) in sorted_codes() {
                 let first = text.split(". ").next().unwrap_or(text);
                 write!(out, "{}", output::wrapped(&format!("{code}  {first}"), "      "))?;
             }

@@ -1,7 +1,8 @@
 //! What commands write: tagged files, and text that fits the screen.
 
+use std::collections::HashSet;
 use std::io::{self, IsTerminal};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use data::doctor::Severity;
 use data::scheme::Change;
@@ -43,15 +44,45 @@ pub fn refuse_existing(path: &Path, force: bool) -> Result<()> {
 /// # Errors
 /// E048 if they are one file.
 pub fn refuse_source(from: &Path, to: &Path) -> Result<()> {
-    let (from, there) = (from.canonicalize(), to.canonicalize());
-    if let (Ok(from), Ok(there)) = (from, there)
-        && from == there
-        && there.is_file()
-    {
-        let message = format!("{} would be written over what it is made of", to.display());
-        return Err(Error::new("E048", message).help("give the result another name"));
+    Sources::of([from]).refuse(to)
+}
+
+/// The files that a command reads, whatever they are called there.
+pub struct Sources(HashSet<PathBuf>);
+
+impl Sources {
+    /// Those of these that are files.
+    pub fn of<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Self {
+        let files = paths.into_iter().filter_map(|path| path.as_ref().canonicalize().ok());
+        Self(files.filter(|path| path.is_file()).collect())
     }
-    Ok(())
+
+    /// Refuses to write over one of them.
+    ///
+    /// # Errors
+    /// E048 if `to` is one.
+    pub fn refuse(&self, to: &Path) -> Result<()> {
+        if !to.canonicalize().is_ok_and(|there| self.0.contains(&there)) {
+            return Ok(());
+        }
+        let message = format!("{} is read here and would be written over", to.display());
+        Err(Error::new("E048", message).help("give the result another name"))
+    }
+}
+
+/// Refuses to write over a file of a run that is not a page.
+///
+/// # Errors
+/// E048 if `to` is one.
+pub fn refuse_file_of(runs: &[PathBuf], to: &Path) -> Result<()> {
+    let Ok(there) = to.canonicalize() else { return Ok(()) };
+    let within = |run: &PathBuf| run.canonicalize().is_ok_and(|run| there.starts_with(run));
+    let is_page = there.extension().is_some_and(|ending| ending == "html");
+    if is_page || !there.is_file() || !runs.iter().any(within) {
+        return Ok(());
+    }
+    let message = format!("{} is a file of the run and would be written over", to.display());
+    Err(Error::new("E048", message).help("give the page another name: -o page.html"))
 }
 
 /// A corpus as a file; `path` stands in the error.

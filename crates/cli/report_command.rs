@@ -14,7 +14,7 @@ use train::files::write_atomically;
 use train::{Config, Record};
 
 use crate::args::{PartArg, ReportArgs};
-use crate::{Screen, Stop, say};
+use crate::{Screen, Stop, output, say};
 
 /// Draws of the bootstrap, and their seed.
 const RESAMPLES: usize = 10_000;
@@ -22,6 +22,9 @@ const SEED: u64 = 1;
 
 /// Writes the page of a run, or compares two.
 pub fn run(args: &ReportArgs, screen: Screen) -> std::result::Result<(), Stop> {
+    if let Some(path) = &args.output {
+        output::refuse_file_of(&args.runs, path)?;
+    }
     match &args.runs[..] {
         [only] => {
             let path = write(only, args.output.as_deref(), args.part)?;

@@ -22,8 +22,8 @@ struct Taggings {
 pub fn run(args: &ScoreArgs, screen: Screen) -> std::result::Result<(), Stop> {
     let mut taggings = match (&args.gold, &args.predicted) {
         (Some(gold), Some(predicted)) => two_files(gold, predicted, args)?,
-        (Some(file), None) => columns(file)?,
-        (None, _) => columns(Path::new("-"))?,
+        (Some(file), None) => columns(file, args)?,
+        (None, _) => columns(Path::new("-"), args)?,
     };
     let rule = rule(args, &mut taggings)?;
     warn(&taggings.warnings, screen);
@@ -76,29 +76,42 @@ fn strict(args: &ScoreArgs, taggings: &mut Taggings) -> Result<Scheme> {
             .at(&gold.source.path, None, None)
             .help("the last column is the prediction, the one before it is gold"));
     }
-    let scheme = match &args.scheme {
-        Some(name) => return Scheme::parse(name),
-        None => scheme::detect(gold)?,
+    let (scheme, is_named) = match &args.scheme {
+        Some(name) => (Scheme::parse(name)?, true),
+        None => (scheme::detect(gold)?, false),
     };
     let foreign: Vec<char> = ['B', 'I', 'E', 'S', 'L', 'U']
         .into_iter()
         .filter(|l| !scheme.letters().contains(l))
         .collect();
-    if let Some(tag) = first_with(predicted, &foreign) {
+    if let Some(tag) = first_with(predicted, &foreign).filter(|_| !is_named) {
         let message = format!("gold tags are {scheme}, but {tag} is predicted");
         return Err(Error::new("E006", message)
             .at(&predicted.source.path, None, None)
             .help("write both in one scheme (`longhand convert`), or name it: `--scheme`"));
     }
-    let illegal = scheme::validate(predicted, scheme).count;
-    if illegal > 0 {
-        let tags = counted(illegal, "predicted tag is", "predicted tags are");
-        let message =
-            format!("{tags} not legal in {scheme} and may be no entity by the strict rule");
-        let help = "`--mode conlleval` reads them as the shared tasks did";
-        warnings.push(Warning::new("W049", message).help(help));
-    }
+    warnings.extend(illegal("W048", "gold", gold, scheme));
+    warnings.extend(illegal("W049", "predicted", predicted, scheme));
     Ok(scheme)
+}
+
+/// How many tags are not legal, with the first.
+fn illegal(code: &'static str, whose: &str, corpus: &Corpus, scheme: Scheme) -> Option<Warning> {
+    let found = scheme::validate(corpus, scheme);
+    let first = found.listed.first()?;
+    let before =
+        first.prev.as_deref().map_or("at the beginning".into(), |tag| format!("after {tag}"));
+    let tags = counted(found.count, &format!("{whose} tag is"), &format!("{whose} tags are"));
+    let message = format!(
+        "{tags} not legal in {scheme} and may be no entity by the strict rule; the first is {} {before}",
+        first.tag
+    );
+    let fits = |other: &&Scheme| scheme::validate(corpus, **other).count == 0;
+    let help = match Scheme::ALL.iter().find(fits) {
+        Some(other) => format!("all of them are legal in {other}: `--scheme {other}`"),
+        None => "`--mode conlleval` reads them as the shared tasks did".to_owned(),
+    };
+    Some(Warning::new(code, message).at(&corpus.source.path, first.line, None).help(help))
 }
 
 fn first_with<'a>(corpus: &'a Corpus, letters: &[char]) -> Option<&'a str> {
@@ -161,8 +174,9 @@ fn same_words(gold: &Corpus, predicted: &Corpus) -> Result<()> {
 
 /// One file as conlleval takes it: the last column is the prediction, the one before it gold. A blank
 /// line, or one that begins with `-X-`, ends a sentence.
-fn columns(path: &Path) -> Result<Taggings> {
-    let (name, text, warnings) = input::any_text(path, Encoding::Auto)?;
+fn columns(path: &Path, args: &ScoreArgs) -> Result<Taggings> {
+    let encoding = args.encoding.as_deref().map_or(Ok(Encoding::Auto), Encoding::parse)?;
+    let (name, text, warnings) = input::any_text(path, encoding)?;
     let builder = || CorpusBuilder::new(Source::named(&name), false, true);
     let [mut gold, mut predicted] = [builder(), builder()];
     let mut width = None;
@@ -187,5 +201,11 @@ fn columns(path: &Path) -> Result<Taggings> {
         predicted.push_token(fields[0], None, Some(fields[n - 1]), number);
     }
     let [gold, predicted] = [gold, predicted].map(CorpusBuilder::finish);
+    if gold.is_empty() {
+        let what =
+            if text.trim().is_empty() { "the file is empty" } else { "no token in the file" };
+        let help = "each line is a token with its gold tag and, last, the predicted one";
+        return Err(Error::new("E023", what).at(&name, None, None).help(help));
+    }
     Ok(Taggings { gold, predicted, warnings })
 }

@@ -19,8 +19,8 @@ pub fn run(args: &CheckArgs, screen: Screen) -> Result<(), Stop> {
         let error = Error::new("E048", "--fix mends one file, and needs its name");
         return Err(error.help("longhand check DATA --fix OUT").into());
     }
-    if let (Some(from), Some(to)) = (args.data.first(), &args.fix) {
-        output::refuse_source(from, to)?;
+    if let Some(to) = &args.fix {
+        output::Sources::of(args.data.iter().chain(&args.split_file)).refuse(to)?;
     }
     let (mut corpus, parts, warnings) = read(args)?;
     let report = doctor::examine(&corpus, &parts, scheme, &warnings);

@@ -72,31 +72,43 @@ fn push(ann: &mut String, number: usize, before: usize, entity: &Entity) {
 }
 
 /// Reads `NAME.ann` and the text beside it. Entities are its text-bound annotations (`T…`); events, relations,
-/// attributes and notes are passed over. Words and sentences are cut as [`jsonl::read`] cuts them.
+/// attributes and notes are passed over. Words and sentences are cut as [`jsonl::read`] cuts them; no sentence goes over
+/// the end of a line, which is a border in BRAT.
 ///
 /// # Errors
 /// E070 for a line that cannot be read and for entities that overlap; E001 and E021 to E025 for the files.
-pub fn read(path: &Path) -> Result<(Corpus, Vec<Warning>)> {
-    let (name, ann, mut warnings) = input::any_text(path, Encoding::Auto)?;
-    let (beside, text, more) = input::any_text(&path.with_extension("txt"), Encoding::Auto)?;
+pub fn read(path: &Path, encoding: Encoding) -> Result<(Corpus, Vec<Warning>)> {
+    let (name, ann, mut warnings) = input::any_text(path, encoding)?;
+    let (beside, text, more) = input::any_text(&path.with_extension("txt"), encoding)?;
     warnings.extend(more);
+    let borders = borders(&text);
     let mut ents = Vec::new();
     for (number, line) in (1..).zip(ann.lines()) {
         if line.starts_with('T') {
             let bad = |what| bad(&name, number, what);
-            ents.push(annotation(line, &text).map_err(bad)?);
+            ents.push(annotation(line, &text, &borders).map_err(bad)?);
         }
     }
-    let corpus = jsonl::corpus(&beside, &Line { text, ents, tokens: None })
+    let (corpus, with_blanks) = jsonl::corpus(&beside, &Line::of(text, ents))
         .map_err(|what| Error::new("E070", what).at(&name, None, None))?;
+    warnings.extend(jsonl::with_blanks(with_blanks, &name, None));
     if corpus.is_empty() {
         return Err(Error::new("E023", "no text in the file").at(&beside, None, None));
     }
     Ok((corpus, warnings))
 }
 
+/// Where in bytes each character of a text begins, and where the last ends.
+fn borders(text: &str) -> Vec<usize> {
+    text.char_indices().map(|(byte, _)| byte).chain([text.len()]).collect()
+}
+
 /// `T1`, a tab, type and places, a tab, the words: start, end and type.
-fn annotation(line: &str, text: &str) -> std::result::Result<jsonl::AnyEnt, String> {
+fn annotation(
+    line: &str,
+    text: &str,
+    borders: &[usize],
+) -> std::result::Result<jsonl::AnyEnt, String> {
     let shape = || format!("no annotation: {line:?}");
     let fields: Vec<&str> = line.split('\t').collect();
     let (_, place) = (fields[0], fields.get(1).ok_or_else(shape)?);
@@ -107,19 +119,23 @@ fn annotation(line: &str, text: &str) -> std::result::Result<jsonl::AnyEnt, Stri
         let number = |n: &str| n.parse::<usize>().map_err(|_| shape());
         fragments.push((number(start)?, number(end)?));
     }
+    // What lies within the text of these characters.
+    let cut = |start: usize, end: usize| {
+        let byte = |character: usize| borders.get(character).copied().unwrap_or(text.len());
+        text.get(byte(start)..byte(end)).unwrap_or_default()
+    };
     let gap_is_blank = |two: &[(usize, usize)]| {
         let ((_, end), (start, _)) = (two[0], two[1]);
-        let gap = text.chars().skip(end).take(start.saturating_sub(end));
-        end <= start && gap.into_iter().all(char::is_whitespace)
+        end <= start && cut(end, start).chars().all(char::is_whitespace)
     };
     if !fragments.windows(2).all(gap_is_blank) {
         return Err(format!("an entity with words between its parts: {line:?}"));
     }
     let (start, end) = (fragments[0].0, fragments[fragments.len() - 1].1);
     if let Some(words) = fields.get(2) {
-        let there: String = text.chars().skip(start).take(end.saturating_sub(start)).collect();
+        let there = cut(start, end);
         let blanks = |s: &str| s.split_whitespace().collect::<Vec<_>>().join(" ");
-        if blanks(&there) != blanks(words) {
+        if blanks(there) != blanks(words) {
             return Err(format!("the text has {there:?} there, not {words:?}"));
         }
     }
@@ -168,7 +184,7 @@ mod tests {
         let mut ann = String::new();
         entities.iter().for_each(|e| push(&mut ann, 1, 0, e));
         assert_eq!(ann, "T1\tper 0 3\tAnn\nT1\tgeo 8 11;12 17\tNew  York\n");
-        let read = |line: &str| match annotation(line, text) {
+        let read = |line: &str| match annotation(line, text, &borders(text)) {
             Ok(jsonl::AnyEnt::Object { start, end, .. }) => Ok((start, end)),
             Ok(_) => unreachable!("an object is made"),
             Err(what) => Err(what),

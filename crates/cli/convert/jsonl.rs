@@ -1,12 +1,16 @@
 //! Texts with entities, a JSON object a line: displaCy's shape with the tokens kept, and spaCy's.
 
+use std::fmt::Display;
 use std::ops::Range;
 use std::path::Path;
 
 use data::scheme::encode;
 use data::{Corpus, CorpusBuilder, Encoding, Error, Result, Scheme, Source, Span, Warning};
+use report::human::counted;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::cut::{Labelled, sentences, words_of};
 use super::spans::Spans;
 use crate::input;
 
@@ -89,42 +93,66 @@ fn characters(text: &str, bytes: &[Range<usize>]) -> Vec<Range<usize>> {
     bytes.iter().map(|range| at(range.start)..at(range.end)).collect()
 }
 
-/// A line as it may come: entities as objects or as triples, under the names in use.
+/// A line as it may come: entities as objects or as triples, under the names in use; or words and tags.
 #[derive(Deserialize)]
 pub struct Line {
     /// The text.
-    pub text: String,
+    text: Option<String>,
     /// Its entities.
     #[serde(default, alias = "entities", alias = "spans", alias = "label", alias = "labels")]
-    pub ents: Vec<AnyEnt>,
+    ents: Vec<AnyEnt>,
     /// Its tokens, if they are given.
-    pub tokens: Option<Vec<AnyToken>>,
+    tokens: Option<Tokens>,
+    /// Tags of tokens that are words; in other lines these fields may hold anything.
+    ner_tags: Option<Value>,
+    tags: Option<Value>,
+    /// Whether the end of a line of the text ends a sentence.
+    #[serde(skip)]
+    by_lines: bool,
 }
 
-/// An entity, counted in characters.
+impl Line {
+    /// A text with entities, whose lines are borders of sentences.
+    pub fn of(text: String, ents: Vec<AnyEnt>) -> Self {
+        Self { text: Some(text), ents, tokens: None, ner_tags: None, tags: None, by_lines: true }
+    }
+}
+
+/// An entity, counted in characters; or the tag of a word.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub enum AnyEnt {
     Object { start: usize, end: usize, label: String },
     Triple(usize, usize, String),
+    Tag(String),
+    Number(i64),
+}
+
+/// Tokens as places in the text, or as words.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Tokens {
+    Places(Vec<AnyToken>),
+    Words(Vec<String>),
 }
 
 /// A token, counted in characters.
 #[derive(Deserialize)]
-pub struct AnyToken {
+struct AnyToken {
     start: usize,
     end: usize,
     pos: Option<String>,
 }
 
 /// Reads texts with entities. A line with `tokens` is a sentence of these; another is cut into
-/// tokens and sentences here, borders of entities being borders of tokens. Tags are IOB2.
+/// tokens and sentences here, borders of entities being borders of tokens. Tags are IOB2. A line whose tokens are
+/// words, as Hugging Face has them, holds a tag for each.
 ///
 /// # Errors
 /// E049 for a line that is no such object, and for entities that overlap or that cut a given token;
 /// E001 and E021 to E025 for the file.
-pub fn read(path: &Path) -> Result<(Corpus, Vec<Warning>)> {
-    let (name, text, warnings) = input::any_text(path, Encoding::Auto)?;
+pub fn read(path: &Path, encoding: Encoding) -> Result<(Corpus, Vec<Warning>)> {
+    let (name, text, mut warnings) = input::any_text(path, encoding)?;
     let mut lines = Vec::new();
     for (number, line) in (1_u32..).zip(text.lines()) {
         if !line.trim().is_empty() {
@@ -132,14 +160,20 @@ pub fn read(path: &Path) -> Result<(Corpus, Vec<Warning>)> {
             lines.push((number, parsed.map_err(|e| bad(&name, number, no_json(&e)))?));
         }
     }
-    let all_tokens = || lines.iter().flat_map(|(_, line)| line.tokens.iter().flatten());
-    let has_pos = lines.iter().all(|(_, line)| line.tokens.is_some())
-        && all_tokens().all(|token| token.pos.is_some())
-        && !lines.is_empty();
+    let with_pos = |line: &Line| match &line.tokens {
+        Some(Tokens::Places(tokens)) => tokens.iter().all(|token| token.pos.is_some()),
+        _ => false,
+    };
+    let has_pos = !lines.is_empty() && lines.iter().all(|(_, line)| with_pos(line));
     let mut builder = CorpusBuilder::new(Source::named(&name), has_pos, true);
+    let (mut n, mut first) = (0, None);
     for (number, line) in &lines {
-        push(&mut builder, line, *number, has_pos).map_err(|what| bad(&name, *number, what))?;
+        let done = push(&mut builder, line, *number, has_pos);
+        let found = done.map_err(|what| bad(&name, *number, what))?;
+        first = first.or((found > 0).then_some(u64::from(*number)));
+        n += found;
     }
+    warnings.extend(with_blanks(n, &name, first));
     let corpus = builder.finish();
     match corpus.is_empty() {
         true => Err(Error::new("E023", "no text in the file").at(&name, None, None)),
@@ -147,14 +181,21 @@ pub fn read(path: &Path) -> Result<(Corpus, Vec<Warning>)> {
     }
 }
 
-/// The sentences of one text.
+/// W034 about `n` entities, the first of them in line `first`.
+pub fn with_blanks(n: usize, name: &str, first: Option<u64>) -> Option<Warning> {
+    let entities = counted(n, "entity begins or ends", "entities begin or end");
+    let message = format!("{entities} with a blank, which was left out");
+    (n > 0).then(|| Warning::new("W034", message).at(name, first, None))
+}
+
+/// The sentences of one text, and how many entities had blanks at their borders.
 ///
 /// # Errors
 /// What is wrong with its entities.
-pub fn corpus(name: &str, line: &Line) -> std::result::Result<Corpus, String> {
+pub fn corpus(name: &str, line: &Line) -> std::result::Result<(Corpus, usize), String> {
     let mut builder = CorpusBuilder::new(Source::named(name), false, true);
-    push(&mut builder, line, 1, false)?;
-    Ok(builder.finish())
+    let with_blanks = push(&mut builder, line, 1, false)?;
+    Ok((builder.finish(), with_blanks))
 }
 
 fn no_json(error: &serde_json::Error) -> String {
@@ -163,21 +204,23 @@ fn no_json(error: &serde_json::Error) -> String {
 
 fn bad(name: &str, line: u32, what: String) -> Error {
     Error::new("E049", what).at(name, u64::from(line), None).help(
-        r#"a line is {"text":"Rome fell","ents":[{"start":0,"end":4,"label":"geo"}]}, counted in characters"#,
+        r#"a line is {"text":"Rome fell","ents":[{"start":0,"end":4,"label":"geo"}]}, counted in characters, or {"tokens":["Rome","fell"],"tags":["B-geo","O"]}"#,
     )
 }
 
-/// An entity in bytes.
-type Labelled<'a> = (Range<usize>, &'a str);
-
+/// Adds the sentences of a line; returns how many entities had blanks at their borders.
 fn push(
     builder: &mut CorpusBuilder,
     line: &Line,
     number: u32,
     has_pos: bool,
-) -> std::result::Result<(), String> {
+) -> std::result::Result<usize, String> {
+    if let Some(Tokens::Words(words)) = &line.tokens {
+        return push_words(builder, words, line, number).map(|()| 0);
+    }
+    let text = line.text.as_deref().ok_or("not a text with entities: missing field `text`")?;
     let borders: Vec<usize> =
-        line.text.char_indices().map(|(byte, _)| byte).chain([line.text.len()]).collect();
+        text.char_indices().map(|(byte, _)| byte).chain([text.len()]).collect();
     let bytes = |start: usize, end: usize| match (borders.get(start), borders.get(end)) {
         (Some(&from), Some(&to)) if from < to => Ok(from..to),
         _ => {
@@ -185,77 +228,110 @@ fn push(
             Err(format!("{start}..{end} is no part of a text of {n} characters"))
         }
     };
+    let places: &[AnyToken] = match &line.tokens {
+        Some(Tokens::Places(places)) => places,
+        _ => &[],
+    };
+    let mut words = Vec::with_capacity(places.len());
+    for token in places {
+        words.push(bytes(token.start, token.end)?);
+    }
     let mut entities: Vec<Labelled> = Vec::new();
+    let mut with_blanks = 0;
     for ent in &line.ents {
-        let (AnyEnt::Object { start, end, label } | AnyEnt::Triple(start, end, label)) = ent;
-        entities.push((bytes(*start, *end)?, label));
+        let (AnyEnt::Object { start, end, label } | AnyEnt::Triple(start, end, label)) = ent else {
+            return Err("tags of tokens, but `tokens` does not hold words".into());
+        };
+        if label.trim().is_empty() {
+            return Err(format!("the entity {start}..{end} has an empty label"));
+        }
+        let range = bytes(*start, *end)?;
+        let within = without_blanks(text, &range, &words)
+            .ok_or_else(|| format!("the entity {start}..{end} holds nothing but blanks"))?;
+        with_blanks += usize::from(within != range);
+        entities.push((within, label));
     }
     entities.sort_by_key(|(range, _)| (range.start, range.end));
     if let Some(two) = entities.windows(2).find(|two| two[0].0.end > two[1].0.start) {
-        let texts = [&two[0], &two[1]].map(|(range, _)| &line.text[range.clone()]);
+        let texts = [&two[0], &two[1]].map(|(range, _)| &text[range.clone()]);
         return Err(format!("entities {:?} and {:?} overlap", texts[0], texts[1]));
     }
-    match &line.tokens {
-        Some(tokens) => {
-            let mut words = Vec::new();
-            for token in tokens {
-                words.push(bytes(token.start, token.end)?);
-            }
-            let pos = |j: usize| tokens[j].pos.as_deref().filter(|_| has_pos);
-            sentence(builder, &line.text, &words, pos, &entities, number)
-        }
-        None => {
-            let words = cut_at(tokenized(&line.text), &entities);
-            for range in sentences(&line.text, &words, &entities) {
-                let (first, last) = (words[range.start].start, words[range.end - 1].end);
-                let inside = |(e, _): &&Labelled| first <= e.start && e.end <= last;
-                let entities: Vec<Labelled> = entities.iter().filter(inside).cloned().collect();
-                sentence(builder, &line.text, &words[range], |_| None, &entities, number)?;
-            }
-            Ok(())
-        }
+    if line.tokens.is_some() {
+        let pos = |j: usize| places[j].pos.as_deref().filter(|_| has_pos);
+        sentence(builder, text, &words, pos, &entities, number)?;
+        return Ok(with_blanks);
     }
+    let words = words_of(text, &entities);
+    for range in sentences(text, &words, &entities, line.by_lines) {
+        let (first, last) = (words[range.start].start, words[range.end - 1].end);
+        let from = entities.partition_point(|(entity, _)| entity.start < first);
+        let to = entities.partition_point(|(entity, _)| entity.end <= last);
+        sentence(builder, text, &words[range], |_| None, &entities[from..to], number)?;
+    }
+    Ok(with_blanks)
 }
 
-fn tokenized(text: &str) -> Vec<Range<usize>> {
-    data::tokenize(text).into_iter().map(|token| token.start..token.end).collect()
+/// The part of an entity between the blanks at its borders; all of it where given tokens begin and end so.
+fn without_blanks(
+    text: &str,
+    range: &Range<usize>,
+    words: &[Range<usize>],
+) -> Option<Range<usize>> {
+    let begins = words.iter().any(|word| word.start == range.start);
+    if begins && words.iter().any(|word| word.end == range.end) {
+        return Some(range.clone());
+    }
+    let inner = &text[range.clone()];
+    let start = range.start + (inner.len() - inner.trim_start().len());
+    let end = start + inner.trim().len();
+    (start < end).then_some(start..end)
 }
 
-/// The tokens, cut once more wherever an entity begins or ends within one.
-fn cut_at(tokens: Vec<Range<usize>>, entities: &[Labelled]) -> Vec<Range<usize>> {
-    let borders = entities.iter().flat_map(|(range, _)| [range.start, range.end]);
-    let mut borders: Vec<usize> = borders.collect();
-    borders.dedup();
-    let mut cut = Vec::with_capacity(tokens.len());
-    for mut token in tokens {
-        let first = borders.partition_point(|&border| border <= token.start);
-        for &border in borders[first..].iter().take_while(|&&border| border < token.end) {
-            cut.push(token.start..border);
-            token.start = border;
+/// Adds one sentence of words with their tags.
+fn push_words(
+    builder: &mut CorpusBuilder,
+    words: &[String],
+    line: &Line,
+    number: u32,
+) -> std::result::Result<(), String> {
+    let numbers = |name: &str, number: &dyn Display| {
+        format!("{name} holds numbers of tags ({number} …): their names are needed, such as B-per")
+    };
+    let strings = |name: &str, value: &Value| -> std::result::Result<Vec<String>, String> {
+        let items = value.as_array().ok_or_else(|| format!("{name} is no list"))?;
+        let tag = |item: &Value| match item {
+            Value::String(tag) => Ok(tag.clone()),
+            Value::Number(number) => Err(numbers(name, number)),
+            _ => Err(format!("{name} holds {item}, which is no tag")),
+        };
+        items.iter().map(tag).collect()
+    };
+    let tags = match (&line.ner_tags, &line.tags) {
+        (Some(tags), _) => strings("`ner_tags`", tags)?,
+        (None, Some(tags)) => strings("`tags`", tags)?,
+        (None, None) if line.ents.is_empty() && !words.is_empty() => {
+            return Err("words without tags: no `ner_tags`, `tags` or `labels`".into());
         }
-        cut.push(token);
-    }
-    cut
-}
-
-/// Tokens of each sentence; where an entity reaches over the end of a sentence, it is none.
-fn sentences(text: &str, words: &[Range<usize>], entities: &[Labelled]) -> Vec<Range<usize>> {
-    let whole = data::tokenize(text);
-    let ends = data::sentences(&whole, text).into_iter().map(|s| whole[s.end - 1].end);
-    let mut found: Vec<Range<usize>> = Vec::new();
-    let mut start = 0;
-    for end in ends {
-        let after = words.partition_point(|word| word.end <= end);
-        let cuts = entities.iter().any(|(e, _)| e.start < end && end < e.end);
-        if !cuts && after > start {
-            found.push(start..after);
-            start = after;
+        (None, None) => {
+            let tag = |ent: &AnyEnt| match ent {
+                AnyEnt::Tag(tag) => Ok(tag.clone()),
+                AnyEnt::Number(number) => Err(numbers("`labels`", number)),
+                _ => Err("`tokens` holds words, so entities have no places: give tags".into()),
+            };
+            line.ents.iter().map(tag).collect::<std::result::Result<_, String>>()?
         }
+    };
+    if tags.len() != words.len() {
+        return Err(format!("{} words with {} tags", words.len(), tags.len()));
     }
-    if start < words.len() {
-        found.push(start..words.len());
+    for (word, tag) in words.iter().zip(&tags) {
+        if word.is_empty() || tag.is_empty() {
+            return Err("an empty word or tag".into());
+        }
+        builder.push_token(word, None, Some(tag), number);
     }
-    found
+    builder.end_sentence();
+    Ok(())
 }
 
 /// Adds one sentence; every entity must begin and end with one of its words.
@@ -315,6 +391,50 @@ mod tests {
     }
 
     #[test]
+    fn blanks_at_the_borders_of_an_entity_are_left_out_and_counted() {
+        let line = r#"{"text":"Rome fell. He left","ents":[[0,5,"x"],[11,14,"y"]]}"#;
+        assert_eq!(read_line(line).unwrap()[0], "Rome/B-x fell/O ./O");
+        let line = Line::of("a  b".into(), vec![AnyEnt::Triple(1, 4, "x".into())]);
+        let (corpus, with_blanks) = corpus("x", &line).unwrap();
+        assert_eq!((corpus.sentence(0).tag(1), with_blanks), ("B-x", 1));
+        let places = r#""tokens":[{"start":0,"end":4},{"start":5,"end":9}]"#;
+        let line = format!("{{\"text\":\"Rome fell\",{places},\"ents\":[[0,5,\"x\"]]}}");
+        assert_eq!(read_line(&line).unwrap(), ["Rome/B-x fell/O"]);
+    }
+
+    #[test]
+    fn words_with_tags_are_read_under_each_name() {
+        for name in ["ner_tags", "tags", "labels"] {
+            let line = format!(
+                "{{\"id\":\"0\",\"tokens\":[\"New York\",\"fell\"],\"{name}\":[\"B-x\",\"O\"]}}"
+            );
+            assert_eq!(read_line(&line).unwrap(), ["New York/B-x fell/O"], "{name}");
+            let numbers = line.replace("[\"B-x\",\"O\"]", "[1,0]");
+            let error = read_line(&numbers).unwrap_err();
+            assert!(error.contains(name) && error.contains("names"), "{error}");
+            let short = line.replace(",\"O\"", "");
+            assert_eq!(read_line(&short).unwrap_err(), "2 words with 1 tags");
+        }
+        assert!(read_line(r#"{"tokens":["a"]}"#).unwrap_err().contains("without tags"));
+        // A text's own fields of these names may hold anything.
+        assert_eq!(read_line(r#"{"text":"a","tags":{"x":1}}"#).unwrap(), ["a/O"]);
+    }
+
+    #[test]
+    fn lines_end_sentences_and_are_cut_only_where_many_hold_several() {
+        let count = |text: String| corpus("x", &Line::of(text, Vec::new())).unwrap().0.len();
+        assert_eq!(count("नमस्ते दुनिया\n".repeat(300)), 300);
+        assert_eq!(count("He left . She stayed .\n".to_owned() + &"He left .\n".repeat(9)), 10);
+        assert_eq!(count("He left. She stayed.\nHe slept.\n".into()), 3);
+        let ents = vec![AnyEnt::Triple(3, 6, "x".into())];
+        let (joined, _) = corpus("x", &Line::of("in New\nYork".into(), ents)).unwrap();
+        assert_eq!(joined.len(), 2);
+        let ents = vec![AnyEnt::Triple(3, 11, "x".into())];
+        let (joined, _) = corpus("x", &Line::of("in New\nYork".into(), ents)).unwrap();
+        assert_eq!(joined.len(), 1);
+    }
+
+    #[test]
     fn what_cannot_be_is_said() {
         let fail = |line: &str| read_line(line).unwrap_err();
         let text = r#""text":"ab cd""#;
@@ -323,6 +443,8 @@ mod tests {
         assert!(
             fail(&format!("{{{text},\"ents\":[[0,4,\"x\"],[3,5,\"x\"]]}}")).contains("overlap")
         );
+        assert!(fail(&format!("{{{text},\"ents\":[[0,2,\"\"]]}}")).contains("empty label"));
+        assert!(fail(&format!("{{{text},\"ents\":[[2,3,\"x\"]]}}")).contains("blanks"));
         let tokens = r#""tokens":[{"start":0,"end":2},{"start":3,"end":5}]"#;
         assert!(fail(&format!("{{{text},{tokens},\"ents\":[[0,1,\"x\"]]}}")).contains("cuts"));
     }

@@ -1,6 +1,7 @@
 //! `longhand convert`: tagged sentences from one format and scheme into another.
 
 pub mod brat;
+mod cut;
 mod jsonl;
 mod spans;
 
@@ -21,7 +22,7 @@ pub fn run(args: &ConvertArgs, screen: Screen) -> std::result::Result<(), Stop> 
         None if to_stdout => return Err(no_format(&args.output).into()),
         None => by_ending(&args.output)?,
     };
-    output::refuse_source(&args.input, &args.output)?;
+    refuse_sources(args, to)?;
     let wanted = args.scheme.as_deref().map(Scheme::parse).transpose()?;
     let (mut corpus, warnings) = read(args)?;
     warn(&warnings, screen);
@@ -46,6 +47,27 @@ pub fn run(args: &ConvertArgs, screen: Screen) -> std::result::Result<(), Stop> 
     Ok(())
 }
 
+/// BRAT is two files, whether it is read or written.
+fn refuse_sources(args: &ConvertArgs, to: To) -> Result<()> {
+    let text = |path: &Path| path.with_extension("txt");
+    let mut read = vec![args.input.clone()];
+    if is_brat(args) {
+        read.push(text(&args.input));
+    }
+    let sources = output::Sources::of(read);
+    if to == To::Brat {
+        sources.refuse(&text(&args.output))?;
+        return sources.refuse(&args.output.with_extension("ann"));
+    }
+    sources.refuse(&args.output)
+}
+
+/// Whether the input is BRAT's, told by its ending.
+fn is_brat(args: &ConvertArgs) -> bool {
+    let name = args.input.to_string_lossy();
+    args.read.format.is_none() && name.strip_suffix(".gz").unwrap_or(&name).ends_with(".ann")
+}
+
 /// Letters of two schemes are no hindrance to who wants them repaired.
 fn detected(corpus: &Corpus, args: &ConvertArgs) -> Result<Scheme> {
     match scheme::detect(corpus) {
@@ -58,11 +80,12 @@ fn read(args: &ConvertArgs) -> Result<(Corpus, Vec<Warning>)> {
     let name = args.input.to_string_lossy();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     let is_jsonl = name.ends_with(".jsonl") || name.ends_with(".ndjson");
+    let encoding = input::options(&args.read)?.encoding;
     if args.read.format.is_none() && is_jsonl {
-        return jsonl::read(&args.input);
+        return jsonl::read(&args.input, encoding);
     }
-    if args.read.format.is_none() && name.ends_with(".ann") {
-        return brat::read(&args.input);
+    if is_brat(args) {
+        return brat::read(&args.input, encoding);
     }
     input::read_corpus(&args.input, &args.read)
 }

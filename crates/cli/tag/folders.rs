@@ -10,6 +10,7 @@ use super::job::Job;
 use super::{Whole, page, read_file, write_text};
 use crate::args::{InputKind, OutputKind, TagArgs};
 use crate::convert::brat;
+use crate::output::Sources;
 use crate::{Screen, Stop, progress};
 
 /// Files that are read and tagged side by side.
@@ -22,6 +23,15 @@ pub fn run(job: &Job, args: &TagArgs, screen: Screen) -> Result<()> {
             .help("name it: -o OUT"));
     };
     let files = files(&args.files, output)?;
+    let model = crate::input::model_file(&args.model);
+    let sources = Sources::of(files.iter().map(|(from, _)| from).chain([&model]));
+    for (_, to) in &files {
+        let to = output_name(&output.join(to), job.output);
+        sources.refuse(&to)?;
+        if job.output == OutputKind::Brat {
+            sources.refuse(&to.with_extension("txt"))?;
+        }
+    }
     look_at(job, args, &files);
     let bar = progress::steps("tagging", files.len(), "files", screen.quiet);
     for files in files.chunks(AT_ONCE) {
@@ -63,10 +73,6 @@ fn look_at(job: &Job, args: &TagArgs, files: &[(PathBuf, PathBuf)]) {
 
 fn one(job: &Job, args: &TagArgs, screen: Screen, from: &Path, to: &Path) -> Result<()> {
     let to = output_name(to, job.output);
-    if to.exists() && to.canonicalize().ok() == from.canonicalize().ok() {
-        let message = format!("{} would be written over", from.display());
-        return Err(Error::new("E048", message).help("choose another folder: -o OUT"));
-    }
     let (name, text) = read_file(from, screen)?;
     let kind = args.input.unwrap_or(InputKind::Text);
     if let Some(folder) = to.parent() {

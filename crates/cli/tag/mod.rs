@@ -16,6 +16,7 @@ use train::files::Pending;
 
 use crate::args::{InputKind, OffsetsArg, OutputKind, TagArgs};
 use crate::convert::brat;
+use crate::output::Sources;
 use crate::{Screen, Stop, device, input, progress, warn};
 use doubt::Doubt;
 use job::{Done, Job};
@@ -26,9 +27,13 @@ pub fn run(args: &TagArgs, screen: Screen) -> std::result::Result<(), Stop> {
     check(args)?;
     input::set_threads(args.threads, screen)?;
     let choice = args.device.parse()?;
+    let is_folder = args.files.iter().any(|path| path.is_dir());
+    if let (Some(path), false) = (&args.output, is_folder) {
+        refuse_sources(args, path)?;
+    }
     let job = job(args, choice, screen)?;
     let checked = |job: &Job| device::check(&job.ready, choice, screen);
-    if args.files.iter().any(|path| path.is_dir()) {
+    if is_folder {
         folders::run(&job, args, screen)?;
         return Ok(checked(&job)?);
     }
@@ -36,6 +41,7 @@ pub fn run(args: &TagArgs, screen: Screen) -> std::result::Result<(), Stop> {
         Some(path) if job.output == OutputKind::Brat => {
             let whole = whole(&job, args, screen)?;
             checked(&job)?;
+            refuse_other_text(args, path, &whole.text)?;
             brat::write_document(&whole.text, &whole.entities, path)?;
         }
         Some(path) => {
@@ -73,6 +79,27 @@ fn check(args: &TagArgs) -> Result<()> {
         return no("a probability lies between 0 and 1", "such as --min-score 0.5");
     }
     Ok(())
+}
+
+/// Refuses to write over a text that is tagged, or over the model.
+fn refuse_sources(args: &TagArgs, output: &Path) -> Result<()> {
+    let model = input::model_file(&args.model);
+    let sources = Sources::of(args.files.iter().chain([&model]));
+    if args.out == OutputKind::Brat {
+        Sources::of([&model]).refuse(&output.with_extension("txt"))?;
+        return sources.refuse(&output.with_extension("ann"));
+    }
+    sources.refuse(output)
+}
+
+/// BRAT's text may be the one that was tagged, beside which the entities are to stand, if it is the same to the byte:
+/// not where it was decoded, or joined with others.
+fn refuse_other_text(args: &TagArgs, output: &Path, text: &str) -> Result<()> {
+    let beside = output.with_extension("txt");
+    if std::fs::read(&beside).is_ok_and(|there| there == text.as_bytes()) {
+        return Ok(());
+    }
+    Sources::of(&args.files).refuse(&beside)
 }
 
 fn job(args: &TagArgs, choice: Choice, screen: Screen) -> Result<Job> {
@@ -272,8 +299,15 @@ fn text(input: &Input<'_>, screen: Screen) -> Result<(String, String)> {
     }
 }
 
+/// The usual help names an option that `tag` does not have.
+const FOR_OTHER_ENCODINGS: &str = "texts are read as UTF-8, or UTF-16 with a byte order mark; `iconv -f utf-16le -t utf-8` \
+                                   (or the encoding that the file has) makes such a file";
+
 fn read_file(path: &Path, screen: Screen) -> Result<(String, String)> {
     let (text, _, mut warnings) = data::read_text(path, data::Encoding::Auto).map_err(|e| {
+        if matches!(e.code, "E001" | "E025") {
+            return e.help(FOR_OTHER_ENCODINGS);
+        }
         let typed = path.to_string_lossy();
         if e.code == "E021" && typed.contains(' ') {
             return e.help("to tag these words themselves: --text \"…\"");
@@ -281,7 +315,6 @@ fn read_file(path: &Path, screen: Screen) -> Result<(String, String)> {
         e
     })?;
     for warning in warnings.iter_mut().filter(|warning| warning.code == "W001") {
-        // The usual help names an option that `tag` does not have.
         let help = "`iconv -f windows-1252 -t utf-8` makes a file that needs no guess";
         warning.help = Some(help.into());
     }

@@ -71,7 +71,8 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "E009",
         "The tag column holds no entity: all values are O, or they are something else such as parts \
-         of speech. A tag is O, or a letter (B, I, E, S, L or U), a hyphen and a type.",
+         of speech. A tag is O, or a letter (B, I, E, S, L or U), a hyphen and a type. In columns with \
+         blanks between them a first line with the names of the columns is no tag either: remove it.",
     ),
     (
         "W010",
@@ -160,6 +161,24 @@ pub const CODES: &[(&str, &str)] = &[
          a value is a header, a number from 1, or none.",
     ),
     ("E031", "A row has no word, or no tag. Outside entities the tag is O."),
+    (
+        "E032",
+        "A field holds the tags of several tokens, or a sentence has not as many tags as words. In a file \
+         of tokens a row is one token. A csv file with a header may have whole sentences instead: words \
+         with blanks between them in one column, in another as many tags, with blanks between them or as \
+         a list that Python printed: ['O', 'B-geo'].",
+    ),
+    (
+        "W032",
+        "Several columns hold entity tags of the same types: gold tags beside predicted ones, or outer \
+         entities beside inner ones. The message says which was read; --columns tag=N reads another. Without \
+         names of columns the last one with tags is read.",
+    ),
+    (
+        "E033",
+        "The file holds texts with entities (JSON lines, BRAT), not tokens with tags. `longhand convert` cuts \
+         the texts into tokens and writes a file of them, which all commands read.",
+    ),
 ];
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Which column holds what: by option, by header name, by what stands in it.
 
-use crate::error::{Error, Result};
+use std::collections::BTreeSet;
+
+use crate::error::{Error, Result, Warning};
 use crate::read::Text;
 use crate::scheme::split_tag;
 
@@ -208,6 +210,28 @@ impl<'a> Sample<'a> {
         last(Self::holds_tags).or_else(|| last(Self::nearly_holds_tags))
     }
 
+    /// The types of the entities in a column.
+    fn types(&self, column: usize) -> BTreeSet<&'a str> {
+        let labels = self.columns[column].iter().filter_map(|value| split_tag(value.trim_ascii()));
+        labels.map(|(_, label)| label).filter(|label| !label.is_empty()).collect()
+    }
+
+    /// The other columns with tags of the types that stand in `tag`: gold beside predictions, outer entities beside
+    /// inner ones. Chunks are of other types. `same` says which column counts even though `tag` has no entity.
+    pub fn rivals(&self, tag: usize, same: Option<usize>) -> Vec<usize> {
+        let types = self.types(tag);
+        let is_rival = |&other: &usize| {
+            let holds = || self.holds_tags(other) || self.nearly_holds_tags(other);
+            let alike = || {
+                let others = self.types(other);
+                let unknown = types.is_empty() && same == Some(other) && !others.is_empty();
+                unknown || !types.is_disjoint(&others)
+            };
+            other != tag && holds() && alike()
+        };
+        (0..self.columns.len()).filter(is_rival).collect()
+    }
+
     /// Whether the column counts the tokens of each sentence, as in files of Universal Dependencies.
     pub fn counts_tokens(&self, column: usize) -> bool {
         let mut before = 0;
@@ -276,6 +300,36 @@ pub(crate) fn no_tags(sample: &Sample<'_>, column: usize, headers: Option<&[Stri
     }
 }
 
+/// W032: the column that was read is not the only one that may be meant. `name` is what a column is called in
+/// `--columns`.
+pub(crate) fn rivals(
+    text: Text<'_>,
+    tag: usize,
+    others: &[usize],
+    name: impl Fn(usize) -> String,
+) -> Option<Warning> {
+    let first = *others.first()?;
+    let mut all = [others, &[tag]].concat();
+    all.sort_unstable();
+    let (last, before) = all.split_last().expect("two at least");
+    let before: Vec<String> = before.iter().map(|&column| name(column)).collect();
+    let message = format!(
+        "columns {} and {} hold entity tags of the same types; {} was read",
+        before.join(", "),
+        name(*last),
+        name(tag)
+    );
+    let which = if others.len() == 1 { "the other" } else { "another" };
+    let help = format!("`--columns tag={}` reads {which}", name(first));
+    Some(Warning::new("W032", message).at(text.name, None, None).help(help))
+}
+
+/// Whether a field holds the tags of several tokens: `B-per O`. A type may have blanks in it, tags have none.
+pub(crate) fn holds_many_tags(field: &str) -> bool {
+    let mut tags = field.split_ascii_whitespace();
+    tags.clone().nth(1).is_some() && tags.all(|tag| split_tag(tag).is_some())
+}
+
 /// What a value that is no tag was meant to be: `B-per` for `b-per`, `B_per` or `B per`, `O` for `o` and `0`. None if
 /// nothing comes near.
 pub(crate) fn meant(value: &str) -> Option<String> {
@@ -319,6 +373,29 @@ mod tests {
         }
         for value in ["B-per", "O", "NNP", "per", "x-ray", "", "B-", "o-per"] {
             assert_eq!(meant(value), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn columns_of_tags_with_the_same_types_are_rivals_and_chunks_are_none() {
+        let rows = ["EU B-NP B-ORG O", "rejects B-VP O O", "Ann B-NP B-PER B-PER"];
+        let rows: Vec<Vec<&str>> = rows.iter().map(|row| row.split(' ').collect()).collect();
+        let column = |place: usize| rows.iter().map(|row| row[place]).collect();
+        let sample = Sample { columns: (0..4).map(column).collect() };
+        assert_eq!(sample.rivals(3, None), [2]);
+        assert_eq!(sample.rivals(2, None), [3]);
+        assert!(sample.rivals(1, None).is_empty());
+        // A prediction of no entity at all has no type in common with the gold tags.
+        let empty = Sample { columns: vec![vec!["a"], vec!["B-x"], vec!["O"]] };
+        assert!(empty.rivals(2, None).is_empty());
+        assert_eq!(empty.rivals(2, Some(1)), [1]);
+    }
+
+    #[test]
+    fn several_tags_in_a_field_are_told_from_a_type_with_blanks() {
+        assert!(holds_many_tags("B-per O") && holds_many_tags(" O\tO "));
+        for field in ["B-big city", "O", "", "B-per", "New York"] {
+            assert!(!holds_many_tags(field), "{field}");
         }
     }
 

@@ -6,7 +6,7 @@
 //! the tokens. Lines that begin with `#` are comments unless they are tokens: such a line has as
 //! many fields as the others and a tag in the right place.
 
-use crate::columns::{Column, Layout, Sample, no_tags};
+use crate::columns::{Column, Layout, Sample, TAG_NAMES, TOKEN_NAMES, find_known, no_tags, rivals};
 use crate::corpus::{Corpus, CorpusBuilder, Source};
 use crate::error::{Error, Result, Warning};
 use crate::read::{ReadOptions, Text};
@@ -26,10 +26,66 @@ pub(crate) fn read(
     }
     let split = Split::of(&lines);
     let n_fields = commonest_width(&lines, split);
-    let layout = find_layout(text, &sample_of(&lines, split, n_fields), n_fields, options)?;
+    let sample = sample_of(&lines, split, n_fields);
+    if options.require_tags {
+        check_header(text, lines[0], split, &sample)?;
+    }
+    let layout = find_layout(text, &sample, n_fields, options)?;
     source.columns = layout.option(|place| (place + 1).to_string());
+    let warning = other_tags(text, &sample, layout, split, options);
     let corpus = Lines { text, split, layout }.read(source)?;
-    Ok((corpus, Vec::new()))
+    Ok((corpus, warning.into_iter().collect()))
+}
+
+/// W032 where the tag column was told by its place among others that hold tags too.
+fn other_tags(
+    text: Text<'_>,
+    sample: &Sample<'_>,
+    layout: Layout,
+    split: Split,
+    options: &ReadOptions,
+) -> Option<Warning> {
+    let tag = layout.tag.filter(|_| options.require_tags && options.columns.tag == Column::Auto)?;
+    // Token, gold, predicted, as a run's test.conll has them and as conlleval takes them.
+    let judged = split == Split::Blanks && (layout.token, tag, layout.n_fields) == (0, 2, 3);
+    let others = sample.rivals(tag, judged.then_some(1));
+    let warning = rivals(text, tag, &others, |column| (column + 1).to_string())?;
+    if !judged {
+        return Some(warning);
+    }
+    Some(warning.help(
+        "in a run's test.conll these are the gold tags and the predicted ones: `--columns tag=2` reads the gold \
+         tags, and `longhand score FILE` scores one by the other",
+    ))
+}
+
+/// E009 where the first line names the columns, as in a csv file: here it would be a token.
+fn check_header(text: Text<'_>, first: &str, split: Split, sample: &Sample<'_>) -> Result<()> {
+    let mut fields = Vec::new();
+    split.fields(first, &mut fields);
+    let names: Vec<String> = fields.iter().map(|field| field.trim().to_owned()).collect();
+    let (token, tag) = (find_known(&names, TOKEN_NAMES), find_known(&names, TAG_NAMES));
+    let (Some(token), Some(tag)) = (token, tag) else { return Ok(()) };
+    let below =
+        Sample { columns: sample.columns.iter().map(|column| column[1..].to_vec()).collect() };
+    let fits =
+        fields.len() == sample.columns.len() && sample.columns[0].first() == Some(&fields[0]);
+    if !fits || !(below.holds_tags(tag) || below.nearly_holds_tags(tag)) {
+        return Ok(());
+    }
+    let line = (1..).zip(lines(text.text)).find(|(_, line)| line.as_ptr() == first.as_ptr());
+    let line = line.map(|(number, _)| number);
+    let help = match split {
+        Split::Tab => "`--format csv` reads a file with a header".to_owned(),
+        Split::Blanks => format!(
+            "remove it; without a header columns are told by what stands in them, or named by number: \
+             `--columns token={},tag={}`",
+            token + 1,
+            tag + 1
+        ),
+    };
+    let error = text.error("E009", "this line looks like a header, not like a token", line);
+    Err(error.excerpt(first).help(help))
 }
 
 /// What stands between fields.

@@ -4,9 +4,11 @@
 //! Rows are split as bytes by the `csv` crate, so no character of Unicode is ever taken for white
 //! space or for a line end. Fields go straight into the interners; the text is read once.
 
+mod whole;
+
 use crate::columns::{
     Column, Columns, Layout, POS_NAMES, SENTENCE_NAMES, Sample, TAG_NAMES, TOKEN_NAMES, find_known,
-    no_tags, simplify,
+    no_tags, rivals, simplify,
 };
 use crate::corpus::{Corpus, CorpusBuilder, Source};
 use crate::error::{Error, Result, Warning};
@@ -23,11 +25,21 @@ pub(crate) fn read(
     options: &ReadOptions,
 ) -> Result<(Corpus, Vec<Warning>)> {
     let table = Table::open(text, options)?;
+    let records = table.sample();
+    let sample = sample_of(&records, table.headers.len());
+    if let Some(layout) = whole::layout(&table, &sample, options)? {
+        source.columns = layout.option(|place| table.name(Some(place)));
+        return Ok((whole::read(&table, layout, source)?, Vec::new()));
+    }
     let layout = table.layout(options)?;
     source.columns = layout.option(|place| table.name(Some(place)));
+    let other_tags = layout.tag.filter(|_| options.columns.tag == Column::Auto).and_then(|tag| {
+        rivals(text, tag, &sample.rivals(tag, None), |place| table.name(Some(place)))
+    });
     let mut rows = Rows::new(&table, layout, source);
     rows.read()?;
-    let (corpus, warnings) = rows.finish();
+    let (corpus, mut warnings) = rows.finish();
+    warnings.extend(other_tags.filter(|_| options.require_tags));
     check_strings(text, &corpus)?;
     check_tags(&table, layout, &corpus)?;
     Ok((corpus, warnings))
@@ -71,6 +83,57 @@ impl<'a> Table<'a> {
     fn sample(&self) -> Vec<csv::StringRecord> {
         let records = self.reader().into_records().flatten().skip(usize::from(self.has_header));
         records.filter(|record| record.len() == self.headers.len()).take(1000).collect()
+    }
+
+    /// Where the row begins. The reader's own position stands before blank lines and before the LF
+    /// of a CRLF.
+    fn place(&self, record: &csv::ByteRecord) -> Place {
+        let position = record.position().expect("set by the reader");
+        let text = self.text.text.as_bytes();
+        let mut byte = position.byte() as usize;
+        let mut breaks = usize::from(byte > 0 && text[byte - 1] == b'\n');
+        let mut line = position.line();
+        while let Some(b'\r' | b'\n') = text.get(byte) {
+            let is_break = usize::from(text[byte] == b'\n');
+            breaks += is_break;
+            line += is_break as u64;
+            byte += 1;
+        }
+        Place { byte, line, after_blank: breaks > 1 }
+    }
+
+    fn line_at(&self, place: &Place) -> &'a str {
+        let rest = &self.text.text[place.byte..];
+        rest.lines().next().unwrap_or_default()
+    }
+
+    /// What is wrong with a row of too few or too many fields.
+    fn odd_row(&self, record: &csv::ByteRecord, place: &Place) -> Error {
+        let text = self.text;
+        if record.iter().any(|field| field.contains(&b'\n')) {
+            return open_quote(text, place.line, self.line_at(place));
+        }
+        let (found, expected) = (record.len(), self.headers.len());
+        let line = self.line_at(place);
+        let fields = if found == 1 { "field" } else { "fields" };
+        let error =
+            text.error("E003", format!("{found} {fields}, expected {expected}"), place.line);
+        let delimiter = char::from(self.delimiter);
+        if found > expected {
+            let help = format!(
+                "a word that holds {delimiter:?} must stand in quotes: \"1{delimiter}000\""
+            );
+            return error.excerpt(line).help(help);
+        }
+        let mark = format!("{line}\n{:>width$}", "^", width = line.chars().count() + 1);
+        let missing: Vec<&str> =
+            self.headers[found..].iter().map(|header| header.as_str()).collect();
+        let help = if self.has_header {
+            format!("missing at the mark: {}", missing.join(", "))
+        } else {
+            "the last field is missing at the mark".to_string()
+        };
+        error.excerpt(mark).help(help)
     }
 
     fn layout(&self, options: &ReadOptions) -> Result<Layout> {
@@ -236,7 +299,7 @@ impl<'a> Rows<'a> {
                 continue;
             }
             n_rows += 1;
-            let place = self.place(&record);
+            let place = self.table.place(&record);
             if place.after_blank {
                 self.builder.end_sentence();
             }
@@ -250,23 +313,6 @@ impl<'a> Rows<'a> {
             0 => Err(self.table.text.empty("nothing but a header")),
             _ => Ok(()),
         }
-    }
-
-    /// Where the row begins. The reader's own position stands before blank lines and before the LF
-    /// of a CRLF.
-    fn place(&self, record: &csv::ByteRecord) -> Place {
-        let position = record.position().expect("set by the reader");
-        let text = self.table.text.text.as_bytes();
-        let mut byte = position.byte() as usize;
-        let mut breaks = usize::from(byte > 0 && text[byte - 1] == b'\n');
-        let mut line = position.line();
-        while let Some(b'\r' | b'\n') = text.get(byte) {
-            let is_break = usize::from(text[byte] == b'\n');
-            breaks += is_break;
-            line += is_break as u64;
-            byte += 1;
-        }
-        Place { byte, line, after_blank: breaks > 1 }
     }
 
     fn row(&mut self, record: &csv::ByteRecord, place: &Place) -> Result<()> {
@@ -308,7 +354,7 @@ impl<'a> Rows<'a> {
             .table
             .text
             .error("E031", "a row without a word", place.line)
-            .excerpt(self.line_at(place))
+            .excerpt(self.table.line_at(place))
             .help("remove the row, or write the word"))
     }
 
@@ -318,36 +364,7 @@ impl<'a> Rows<'a> {
             self.builder.end_sentence();
             return Ok(());
         }
-        let text = self.table.text;
-        if record.iter().any(|field| field.contains(&b'\n')) {
-            return Err(open_quote(text, place.line, self.line_at(place)));
-        }
-        let (found, expected) = (record.len(), self.layout.n_fields);
-        let line = self.line_at(place);
-        let fields = if found == 1 { "field" } else { "fields" };
-        let error =
-            text.error("E003", format!("{found} {fields}, expected {expected}"), place.line);
-        let delimiter = char::from(self.table.delimiter);
-        if found > expected {
-            let help = format!(
-                "a word that holds {delimiter:?} must stand in quotes: \"1{delimiter}000\""
-            );
-            return Err(error.excerpt(line).help(help));
-        }
-        let mark = format!("{line}\n{:>width$}", "^", width = line.chars().count() + 1);
-        let missing: Vec<&str> =
-            self.table.headers[found..].iter().map(|header| header.as_str()).collect();
-        let help = if self.table.has_header {
-            format!("missing at the mark: {}", missing.join(", "))
-        } else {
-            "the last field is missing at the mark".to_string()
-        };
-        Err(error.excerpt(mark).help(help))
-    }
-
-    fn line_at(&self, place: &Place) -> &'a str {
-        let rest = &self.table.text.text[place.byte..];
-        rest.lines().next().unwrap_or_default()
+        Err(self.table.odd_row(record, place))
     }
 
     fn finish(self) -> (Corpus, Vec<Warning>) {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::columns::{Columns, TOKEN_NAMES, find_known, simplify};
+use crate::columns::{Columns, TOKEN_NAMES, find_known, holds_many_tags, simplify};
 use crate::corpus::{Corpus, Format, Source};
 use crate::encoding::{Encoding, decode};
 use crate::error::{Error, Result, Warning};
@@ -117,12 +117,18 @@ pub fn read_bytes<'a>(
     if decoded.text.trim_ascii().is_empty() {
         return Err(text.empty("the file is empty"));
     }
+    if options.format.is_none() {
+        check_kind(text)?;
+    }
     let (corpus, more) = match format {
         Format::Csv => csv_reader::read(text, source, options)?,
         Format::Conll => conll::read(text, source, options)?,
     };
     warnings.extend(more);
     check_lengths(&corpus, options)?;
+    if options.require_tags {
+        check_one_tag(text, &corpus)?;
+    }
     Ok((corpus, warnings))
 }
 
@@ -225,6 +231,57 @@ fn check_lengths(corpus: &Corpus, options: &ReadOptions) -> Result<()> {
     Err(Error::new("E004", format!("one sentence of {} tokens", grouped(long.len())))
         .at(&corpus.source.path, long.line(0), None)
         .help(help))
+}
+
+/// E033 for texts with entities, which are no rows of tokens.
+fn check_kind(text: Text<'_>) -> Result<()> {
+    let first = text.first_line().trim_ascii();
+    let is_object = first.starts_with('{') && first.ends_with('}') && first.contains("\":");
+    let (what, ending) = if is_object {
+        ("JSON lines", "jsonl")
+    } else if matches!(first, "{" | "[") || first.starts_with("[{\"") {
+        let error = text.error("E033", "this is JSON, not rows of tokens with their tags", None);
+        return Err(error.help(
+            "`jq -c '.[]' FILE > FILE.jsonl` writes an object a line, and `longhand convert FILE.jsonl FILE.conll` \
+             makes that a tagged file",
+        ));
+    } else if is_annotation(first) {
+        ("a BRAT file", "ann")
+    } else {
+        return Ok(());
+    };
+    let message = format!("this is {what}, not rows of tokens with their tags");
+    let stem = text.name.strip_suffix(&format!(".{ending}"));
+    let help = match stem {
+        Some(stem) => {
+            format!("`longhand convert {} {stem}.conll` makes it a tagged file", text.name)
+        }
+        None => format!(
+            "give it a name in .{ending}; `longhand convert FILE.{ending} FILE.conll` makes it a tagged file"
+        ),
+    };
+    Err(text.error("E033", message, None).help(help))
+}
+
+/// `T1`, a tab, `type start end`: an entity in a file of BRAT.
+fn is_annotation(line: &str) -> bool {
+    let mut fields = line.split('\t');
+    let id = fields.next().and_then(|id| id.strip_prefix('T'));
+    let place: Vec<&str> = fields.next().map_or(Vec::new(), |place| place.split(' ').collect());
+    let is_number = |text: &str| text.parse::<usize>().is_ok();
+    id.is_some_and(is_number) && place.len() >= 3 && place[1..].iter().any(|n| is_number(n))
+}
+
+/// E032 where a field holds the tags of several tokens.
+fn check_one_tag(text: Text<'_>, corpus: &Corpus) -> Result<()> {
+    let Some(id) = corpus.tags.iter().position(holds_many_tags) else { return Ok(()) };
+    let token = corpus.tag_ids.iter().position(|&tag| tag as usize == id).expect("interned");
+    let n = corpus.tag_of(id as u32).split_ascii_whitespace().count();
+    let message = format!("{n} tags in one field: {:?}", corpus.tag_of(id as u32));
+    Err(text.error("E032", message, corpus.line_of_token(token)).help(
+        "a row is one token with its tag; rows that are whole sentences are read from a csv file whose header \
+         names their columns: text,labels",
+    ))
 }
 
 /// 1048575 as `1,048,575`.

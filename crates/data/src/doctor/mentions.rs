@@ -12,7 +12,7 @@ use crate::scheme::{spans_leniently, split_tag};
 
 /// A type with fewer entities than this in training is hard to learn.
 const FEW: usize = 50;
-/// Ambiguous surfaces that are listed.
+/// Ambiguous surfaces that are listed, and types that a message names.
 const LISTED: usize = 10;
 
 /// What there is of one type.
@@ -280,8 +280,13 @@ impl<'a> Mentions<'a> {
             .map(|(count, label)| (*count, label))
             .collect();
         rare.sort_unstable();
-        let listed: Vec<String> = rare.iter().map(|(n, label)| format!("{label} {n}")).collect();
-        let message = format!("few examples{}: {}", train.suffix(), listed.join(", "));
+        let listed: Vec<String> =
+            rare.iter().take(LISTED).map(|(n, label)| format!("{label} {n}")).collect();
+        let more = match rare.len().saturating_sub(LISTED) {
+            0 => String::new(),
+            n => format!(" and {}", counted(n, "more type", "more types")),
+        };
+        let message = format!("few examples{}: {}{more}", train.suffix(), listed.join(", "));
         let finding = Finding::warn("W051", rare.len(), message);
         (!rare.is_empty()).then(|| {
             finding.help(format!("below {FEW} a type is learnt badly; add some, or merge types"))

@@ -104,7 +104,13 @@ pub(super) fn fault(line: &[u8], dim: usize) -> Fault {
     // With one word, and as many fields behind it as there should be, all of them were meant as
     // numbers. Else only what ends the line is taken for numbers.
     if n_numbers != dim && fields.len() != n_words + dim {
-        return Fault::Count(n_numbers);
+        // A line of numbers that something else ends has more of them than `guess_dim` counts.
+        return match fields.split_last() {
+            Some((&(at, _), before)) if n_numbers == 0 && n_trailing_numbers(before) > 0 => {
+                Fault::Field(at)
+            }
+            _ => Fault::Count(n_numbers),
+        };
     }
     let is_finite = |field: &[u8]| number(field).is_some_and(f32::is_finite);
     let bad = fields[fields.len() - dim..].iter().find(|(_, field)| !is_finite(field));
@@ -182,6 +188,8 @@ mod tests {
             ("the 1 -", 6),
             (". . nan 2", 4),
             (" x 2", 1),
+            ("the 1 2 -", 8),
+            ("the 1 2 3 4 x", 12),
         ] {
             assert_eq!(read(line, 2), Err(Fault::Field(at)), "{line:?}");
         }
