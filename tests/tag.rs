@@ -421,3 +421,37 @@ fn a_text_in_another_encoding_is_answered_with_what_reads_it() {
     let ran = dir.run(&["tag", model(), "a.txt"]).expect(2);
     assert!(ran.err.contains("iconv") && !ran.err.contains("--encoding"), "{}", ran.err);
 }
+
+#[test]
+fn a_model_of_characters_is_given_characters() {
+    let dir = Dir::new();
+    let (names, towns) = (["สมชาย", "อนุชา", "มานะ1"], ["ปทุม", "เลย", "ตาก9"]);
+    let mut rows = String::new();
+    for n in 0..90 {
+        let (name, town) = (names[n % 3], towns[n / 3 % 3]);
+        for (word, label) in [(name, "per"), ("ไป", ""), (town, "geo"), ("2024", "")] {
+            for (t, c) in word.chars().enumerate() {
+                let prefix = if t == 0 { "B" } else { "I" };
+                let tag = if label.is_empty() { "O".into() } else { format!("{prefix}-{label}") };
+                rows += &format!("{c} {tag}\n");
+            }
+        }
+        rows += "\n";
+    }
+    dir.write("thai.conll", rows);
+    let args = ["train", "thai.conll", "-o", "run", "-q", "--set", "keep-duplicates=false"];
+    dir.run(&args).expect(0);
+    // Without a blank in it, the tokeniser takes all of this for a word or two.
+    let text = "มานะ1ไปตาก92024";
+    let ran = dir.run(&["tag", "run", "--text", text]).expect(0);
+    assert_eq!(ran.out, "[มานะ1 per]ไป[ตาก9 geo]2024\n");
+    let lines = dir.run_with(&["tag", "run", "--out", "jsonl"], text).expect(0).out;
+    let entity = &json(&lines)["ents"][1];
+    assert_eq!((&entity["start"], &entity["end"]), (&7.into(), &11.into()));
+    // What comes in rows is cut already.
+    let rows = dir
+        .run_with(&["tag", "run", "--in", "conll", "--out", "conll"], "มานะ1\nไป\n")
+        .expect(0)
+        .out;
+    assert_eq!(rows.lines().filter(|line| !line.is_empty()).count(), 2);
+}

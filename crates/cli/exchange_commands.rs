@@ -25,7 +25,7 @@ pub fn export(args: &ExportArgs, screen: Screen) -> std::result::Result<(), Stop
         ExportKind::Onnx => Kind::Onnx,
     };
     let bytes = exchange::export(&model, kind)?;
-    let example = |text: &String| exchange::example(&model, &input::words_of(text));
+    let example = |text: &String| exchange::example(&model, &input::words_of(text, &model));
     let example = args.example.as_ref().map(example);
     write_atomically(&args.output, &bytes)?;
     if let Some(((path, _), example)) = beside.as_ref().zip(example) {

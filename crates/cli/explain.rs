@@ -17,7 +17,7 @@ const MOST: usize = 120;
 /// # Errors
 /// E052 for a text without words or with too many.
 pub fn explanation(model: &Model, text: &str) -> Result<Explanation> {
-    let sentences = input::words_of(text);
+    let sentences = input::words_of(text, model);
     let tokens: usize = sentences.iter().map(Vec::len).sum();
     if tokens == 0 {
         let error = Error::new("E052", "there are no words to explain");

@@ -135,13 +135,10 @@ pub fn any_text(path: &Path, encoding: Encoding) -> Result<(String, String, Vec<
     Ok((path.to_string_lossy().into_owned(), text, warnings))
 }
 
-/// The words of each sentence of a text.
-pub fn words_of(text: &str) -> Vec<Vec<&str>> {
-    let tokens = data::tokenize(text);
-    let sentences = data::sentences(&tokens, text);
-    let words =
-        |s: std::ops::Range<usize>| tokens[s].iter().map(|t| &text[t.start..t.end]).collect();
-    sentences.into_iter().map(words).collect()
+/// The words of each sentence of a text, as `model` learned words.
+pub fn words_of(text: &str, model: &Model) -> Vec<Vec<String>> {
+    let document = longhand::Document::for_model(text, model);
+    document.words().map(|words| words.into_iter().map(str::to_owned).collect()).collect()
 }
 
 /// A text file, UTF-8.

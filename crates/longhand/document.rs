@@ -30,6 +30,20 @@ impl<'a> Document<'a> {
         Self { text, tokens, sentences, pos: Vec::new() }
     }
 
+    /// Cuts running text as the data was cut that `model` learned from: into words, or into characters.
+    pub fn for_model(text: impl Into<Cow<'a, str>>, model: &train::Model) -> Self {
+        Self::new(text).as_learned(model)
+    }
+
+    /// The words of running text, cut finer if `model` learned from characters.
+    pub fn as_learned(self, model: &train::Model) -> Self {
+        if !model.code.characters {
+            return self;
+        }
+        let (tokens, sentences) = data::characters(&self.text, &self.tokens, &self.sentences);
+        Self { tokens, sentences, ..self }
+    }
+
     /// Sentences that are cut into tokens already: the text is these with blanks between, a line a
     /// sentence.
     pub fn from_corpus(corpus: &data::Corpus) -> Self {

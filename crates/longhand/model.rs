@@ -74,7 +74,7 @@ impl Model {
 
     /// The entities of a text, from left to right, with their places and probabilities. On this thread.
     pub fn tag(&self, text: &str) -> Vec<Entity> {
-        self.tag_document(&Document::new(text))
+        self.tag_document(&Document::for_model(text, self.ready.model()))
     }
 
     /// The entities of each text, on all of rayon's threads. A text's entities do not depend on the others.

@@ -82,7 +82,7 @@ fn tag(ready: &Ready, batch: Vec<Job>, metrics: &Metrics) {
     // A request that was given up needs no answer.
     let batch = batch.into_iter().filter(|job| !job.to.is_closed());
     let (documents, to): (Vec<Document<'static>>, Vec<_>) =
-        batch.map(|job| (Document::new(job.text), job.to)).unzip();
+        batch.map(|job| (Document::for_model(job.text, ready.model()), job.to)).unzip();
     let sentences: Vec<Vec<&str>> = documents.iter().flat_map(Document::words).collect();
     let tagged = match sentences.len() {
         0..FEW => ready.tag(&sentences, true),

@@ -82,7 +82,7 @@ fn one(job: &Job, args: &TagArgs, screen: Screen, from: &Path, to: &Path) -> Res
     match job.output {
         OutputKind::Html | OutputKind::Svg | OutputKind::Brat => {
             let mut whole = Whole::default();
-            let documents = Job::documents(kind, &text, &name, 1)?;
+            let documents = job.documents(kind, &text, &name, 1)?;
             job.tag(documents).into_iter().for_each(|done| whole.push(done));
             if job.output == OutputKind::Brat {
                 return brat::write_document(&whole.text, &whole.entities, &to);

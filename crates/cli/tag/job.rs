@@ -9,6 +9,7 @@ use longhand::Document;
 use report::Entity;
 use report::jsonl::Offsets;
 use serde_json::value::RawValue;
+use train::Model;
 use train::lexicon::WithPos;
 use train::tagging::{Ready, Tagged};
 
@@ -55,17 +56,21 @@ impl Job {
     /// # Errors
     /// E049 for a JSON line that is no object with a text.
     pub fn documents<'a>(
+        &self,
         kind: InputKind,
         piece: &'a str,
         name: &str,
         line: u64,
     ) -> Result<Vec<Unread<'a>>> {
+        let model = self.ready.model();
         match kind {
-            InputKind::Text => Ok(vec![alone(Document::new(piece))]),
-            InputKind::Lines => Ok(piece.lines().map(|l| alone(Document::new(l))).collect()),
+            InputKind::Text => Ok(vec![alone(Document::for_model(piece, model))]),
+            InputKind::Lines => {
+                Ok(piece.lines().map(|l| alone(Document::for_model(l, model))).collect())
+            }
             InputKind::Jsonl => {
                 let lines = (line..).zip(piece.lines()).filter(|(_, l)| !l.trim().is_empty());
-                lines.map(|(number, l)| json_line(l, name, number)).collect()
+                lines.map(|(number, l)| json_line(l, model, name, number)).collect()
             }
             InputKind::Conll => {
                 let options = data::ReadOptions {
@@ -94,7 +99,7 @@ impl Job {
                 return;
             }
             // What is wrong with a piece is said when it is tagged.
-            let documents = Self::documents(kind, piece, name, *line).unwrap_or_default();
+            let documents = self.documents(kind, piece, name, *line).unwrap_or_default();
             let words = documents.iter().flat_map(|(document, _)| document.words()).flatten();
             self.doubt.look_at(self.ready.model(), words);
         }
@@ -191,7 +196,7 @@ fn alone(document: Document<'_>) -> Unread<'_> {
     (document, Vec::new())
 }
 
-fn json_line<'a>(line: &'a str, name: &str, number: u64) -> Result<Unread<'a>> {
+fn json_line<'a>(line: &'a str, model: &Model, name: &str, number: u64) -> Result<Unread<'a>> {
     let bad = |what: String| {
         Error::new("E049", what)
             .at(name, number, None)
@@ -203,5 +208,5 @@ fn json_line<'a>(line: &'a str, name: &str, number: u64) -> Result<Unread<'a>> {
     let text: String = serde_json::from_str(text.get())
         .map_err(|_| bad(format!("`text` is no string: {}", text.get())))?;
     let rest = fields.into_iter().filter(|(name, _)| !OURS.contains(&&name[..])).collect();
-    Ok((Document::new(text), rest))
+    Ok((Document::for_model(text, model), rest))
 }

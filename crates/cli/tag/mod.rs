@@ -218,7 +218,7 @@ fn write_text(
         job.doubt.look_for_rows(text, name);
     }
     let mut bytes = Vec::new();
-    for done in &job.tag_on_all_cores(Job::documents(kind, text, name, 1)?) {
+    for done in &job.tag_on_all_cores(job.documents(kind, text, name, 1)?) {
         job.write(done, true, &mut bytes);
     }
     Ok(out.write_all(&bytes)?)
@@ -243,7 +243,7 @@ fn whole(job: &Job, args: &TagArgs, screen: Screen) -> Result<Whole> {
         if kind == InputKind::Text {
             job.doubt.look_for_rows(&text, &name);
         }
-        let documents = Job::documents(kind, &text, &name, 1)?;
+        let documents = job.documents(kind, &text, &name, 1)?;
         job.tag_on_all_cores(documents).into_iter().for_each(|done| whole.push(done));
     }
     Ok(whole)

@@ -157,6 +157,7 @@ fn write(
     out: &mut dyn Write,
 ) -> std::result::Result<(), Stop> {
     let mut bytes = Vec::new();
+    let document = document.as_learned(job.ready.model());
     for done in &job.tag_on_all_cores(vec![(document, Vec::new())]) {
         if !last || !done.document.text.is_empty() {
             job.write(done, last, &mut bytes);
@@ -182,7 +183,7 @@ pub fn lines(
             .into_par_iter()
             .map(|(line, piece)| {
                 let mut bytes = Vec::with_capacity(2 * piece.len());
-                for done in &job.tag(Job::documents(kind, piece, name, line)?) {
+                for done in &job.tag(job.documents(kind, piece, name, line)?) {
                     job.write(done, true, &mut bytes);
                 }
                 Ok(bytes)

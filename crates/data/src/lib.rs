@@ -47,7 +47,7 @@ pub use read::{ReadOptions, read, read_bytes, read_text};
 pub use scheme::{Scheme, Span};
 pub use split::Split;
 pub use tagset::TagSet;
-pub use tokenize::{Quotes, Token, sentences, tokenize};
+pub use tokenize::{Quotes, Token, characters, sentences, tokenize};
 pub use vectors::{Coverage, Vectors, VectorsFormat, VectorsSource};
 pub use vocab::{UNK, UNK_WORD, Vocab};
 pub use write::{write_conll, write_csv};

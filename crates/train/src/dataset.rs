@@ -108,6 +108,7 @@ impl Dataset {
             }
             None => (None, None),
         };
+        let extent = extent(corpus, &split.train, &tags);
         let code = WordCode {
             affix_rows: config.affix_rows,
             affixes: (config.affix_rows > 0)
@@ -120,6 +121,7 @@ impl Dataset {
             alphabet: alphabet(corpus, from),
             vocab,
             vectors: vector_words,
+            characters: extent.is_of_characters(),
             pos: config.pos.then(|| parts_of_speech(given, from)).transpose()?,
         };
         // The tutorial fills up with its last word; here the last is the rarest one.
@@ -143,7 +145,6 @@ impl Dataset {
             .chain([corpus.n_tokens()])
             .collect();
         let pad_to = config.pad.then(|| corpus.longest());
-        let extent = extent(corpus, &split.train, &tags);
         let dataset = Self {
             code,
             lexicon,

@@ -31,6 +31,9 @@ pub struct WordCode {
     pub alphabet: Vec<char>,
     /// Words with a pretrained vector, if any have.
     pub vectors: Option<VectorWords>,
+    /// Whether the training part's tokens were single characters, nearly all: then text is to be cut so.
+    #[serde(default)]
+    pub characters: bool,
     /// Parts of speech with a row of their own, from id 1, if they are read.
     #[serde(default)]
     pub pos: Option<Vec<String>>,
@@ -260,6 +263,7 @@ mod tests {
     fn code() -> WordCode {
         let corpus = Corpus::from_pairs(&[("a b a", "O O O")]);
         WordCode {
+            characters: false,
             vocab: Vocab::build(&corpus, &[0], 1, false),
             affix_rows: 10,
             affixes: None,

@@ -16,6 +16,8 @@ mod sentences;
 
 pub use sentences::{Quotes, sentences};
 
+use std::ops::Range;
+
 use serde::Serialize;
 
 /// A piece of a text, by its place in units of three kinds.
@@ -51,6 +53,31 @@ impl Token {
 pub fn tokenize(text: &str) -> Vec<Token> {
     let mut ruler = Ruler { text, at: Place::default() };
     scan::pieces(text).into_iter().map(|piece| ruler.token(piece.start, piece.end)).collect()
+}
+
+/// Each of `tokens`, cut into its characters (Unicode scalar values), and the same `sentences` of these.
+#[must_use]
+pub fn characters(
+    text: &str,
+    tokens: &[Token],
+    sentences: &[Range<usize>],
+) -> (Vec<Token>, Vec<Range<usize>>) {
+    let (mut apart, mut firsts) = (Vec::with_capacity(2 * tokens.len()), Vec::new());
+    for token in tokens {
+        firsts.push(apart.len());
+        let mut next = *token;
+        for c in token.text(text).chars() {
+            next.end = next.start + c.len_utf8();
+            next.char_end = next.char_start + 1;
+            next.utf16_end = next.utf16_start + c.len_utf16();
+            apart.push(next);
+            (next.start, next.char_start, next.utf16_start) =
+                (next.end, next.char_end, next.utf16_end);
+        }
+    }
+    firsts.push(apart.len());
+    let sentences = sentences.iter().map(|s| firsts[s.start]..firsts[s.end]).collect();
+    (apart, sentences)
 }
 
 /// Counts characters and UTF-16 units from one token to the next, so that no part of the text is
@@ -98,6 +125,26 @@ mod tests {
 
     fn tokens(text: &str) -> Vec<&str> {
         tokenize(text).iter().map(|token| token.text(text)).collect()
+    }
+
+    #[test]
+    fn characters_are_the_tokens_cut_finer_in_the_same_sentences() {
+        let text = "สมชาย ไป 2024. 😀é!";
+        let tokens = tokenize(text);
+        let cuts = [0..3, 3..tokens.len()];
+        let (apart, sentences) = characters(text, &tokens, &cuts);
+        let all: String = apart.iter().map(|token| token.text(text)).collect();
+        assert_eq!(all, text.replace(' ', ""));
+        assert!(apart.iter().all(|t| t.char_end == t.char_start + 1));
+        assert_eq!(sentences[0].end, sentences[1].start);
+        assert_eq!(apart[sentences[1].start].start, tokens[3].start);
+        assert_eq!(sentences[1].end, apart.len());
+        for (finer, last) in [(apart.last().unwrap(), tokens.last().unwrap())] {
+            assert_eq!(
+                (finer.end, finer.char_end, finer.utf16_end),
+                (last.end, last.char_end, last.utf16_end)
+            );
+        }
     }
 
     /// Each line: a text, and its tokens with bars between them.

@@ -37,6 +37,13 @@ const FEWEST_SHOWN: usize = 150;
 /// it is, and to learn that takes longer than to learn what a word is.
 const CHARACTER_EPOCHS: u32 = 12;
 
+impl Extent {
+    /// Whether its tokens are single characters, nearly all, as in scripts that set no blanks.
+    pub fn is_of_characters(self) -> bool {
+        2 * self.characters < 3 * self.tokens
+    }
+}
+
 impl Config {
     /// Makes a run that is too short for `part` longer, unless `min-steps` is 0. `batch` is halved, down to 8 sentences or
     /// 160 tokens, until there are `min-steps` steps. If that is not enough, epochs are added, up to 6; if there are not
@@ -46,9 +53,9 @@ impl Config {
         if self.min_steps == 0 {
             return;
         }
-        let Extent { sentences, tokens, characters, entities, types } = part;
+        let Extent { sentences, tokens, entities, types, .. } = part;
         let an_epoch = |c: &Self| sentences.div_ceil(c.batch).div_ceil(c.accumulate).max(1);
-        if 2 * characters < 3 * tokens {
+        if part.is_of_characters() {
             self.epochs = self.epochs.max(CHARACTER_EPOCHS);
         }
         let smallest = (SMALLEST_BATCH_TOKENS * sentences / tokens.max(1)).clamp(1, SMALLEST_BATCH);
