@@ -139,12 +139,9 @@ mod tests {
         assert_eq!(sentences[0].end, sentences[1].start);
         assert_eq!(apart[sentences[1].start].start, tokens[3].start);
         assert_eq!(sentences[1].end, apart.len());
-        for (finer, last) in [(apart.last().unwrap(), tokens.last().unwrap())] {
-            assert_eq!(
-                (finer.end, finer.char_end, finer.utf16_end),
-                (last.end, last.char_end, last.utf16_end)
-            );
-        }
+        let [finer, last] = [apart.last(), tokens.last()].map(|token| token.unwrap());
+        let ends = |t: &Token| (t.end, t.char_end, t.utf16_end);
+        assert_eq!(ends(finer), ends(last));
     }
 
     /// Each line: a text, and its tokens with bars between them.
