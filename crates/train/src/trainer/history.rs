@@ -82,7 +82,7 @@ pub trait Observer: Send {
     fn resumed(&mut self, _history: &[EpochRecord]) {}
 }
 
-/// How a call of [`Trainer::epoch`] ended.
+/// How a call of [`Trainer::epoch`](super::Trainer::epoch) ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// The epoch is over.
