@@ -141,7 +141,10 @@ impl Trainer {
         }
         spec.tag_weights =
             (config.class_weights == ClassWeights::Balanced).then(|| dataset.balanced_weights());
-        let mut tagger = Tagger::new(spec, config.seed);
+        let mut tagger = match config.members {
+            1 => Tagger::new(spec, config.seed),
+            _ => Tagger::unfilled(spec), // each member is drawn by a trainer of its own
+        };
         if let Some(vectors) = &mut dataset.vectors {
             tagger.set_vectors(std::mem::take(&mut vectors.table));
         }
