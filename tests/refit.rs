@@ -38,7 +38,7 @@ fn the_second_training_is_one_on_train_and_dev_with_the_threshold_of_the_first()
     dir.write("data.conll", corpus());
     let ran = dir.run(&train(&["-o", "run", "--refit"])).expect(0);
     assert!(ran.out.starts_with("dev F1 ") && ran.out.contains("\n\ntest\n"), "{}", ran.out);
-    let [first, second] = ["run/first", "run"].map(|run| scores(&dir, run));
+    let [first, second] = ["run/without-dev", "run"].map(|run| scores(&dir, run));
     let [train_1, dev_1, test_1] = ["train", "dev", "test"]
         .map(|part| usize::try_from(first["sentences"][part].as_u64().unwrap()).unwrap());
     assert!(dev_1 > 0 && test_1 > 0);
@@ -52,7 +52,7 @@ fn the_second_training_is_one_on_train_and_dev_with_the_threshold_of_the_first()
 
     // The first is a training as it would be without.
     dir.run(&train(&["-o", "alone"])).expect(0);
-    assert!(model(&dir, "run/first") == model(&dir, "alone"), "the first is another");
+    assert!(model(&dir, "run/without-dev") == model(&dir, "alone"), "the first is another");
     // The second, too: of the same sentences under one name, with the threshold as it was found.
     let (threshold, split) = (format!("threshold={threshold}"), parts(&dir));
     let by_hand = ["-o", "hand", "--split-file", &split, "--set", &threshold];
@@ -103,13 +103,13 @@ fn interrupted_in_either_training_it_goes_on_to_the_same_bits() {
         args = vec!["train", "data.conll", "-o", "run", "--resume"];
     }
     dir.run(&args).expect(0);
-    for run in ["", "/first"] {
+    for run in ["", "/without-dev"] {
         let [a, b] = ["straight", "run"].map(|name| model(&dir, &format!("{name}{run}")));
         assert!(a == b, "the models differ{run}");
     }
     // A later run without it leaves nothing of the first behind.
     dir.run(&train(&["-o", "run", "--force"])).expect(0);
-    assert!(!dir.path("run/first").exists());
+    assert!(!dir.path("run/without-dev").exists());
 }
 
 #[test]
@@ -124,4 +124,37 @@ fn what_does_not_go_together_with_it_is_refused() {
     refused(&["--set", "patience=2"], &["E041", "patience = 0"]);
     refused(&["--set", "schedule=plateau"], &["E041", "plateau"]);
     refused(&["--split", "90,0,10"], &["E041", "needs a dev part"]);
+}
+
+#[test]
+fn no_other_run_is_written_over_and_none_gone_on_with_under_other_settings() {
+    let dir = Dir::new();
+    dir.write("data.conll", corpus());
+    // A run of one's own where the first training would go.
+    dir.run(&train(&["-o", "run/without-dev"])).expect(0);
+    let before = model(&dir, "run/without-dev");
+    dir.run(&train(&["-o", "run", "--refit"])).expect(2).says(&["E012"]);
+    assert!(model(&dir, "run/without-dev") == before);
+    // A mistake that comes to light late leaves an old run whole.
+    dir.run(&train(&["-o", "old", "--refit"])).expect(0);
+    let before = model(&dir, "old");
+    let wide = ["-o", "old", "--refit", "--force", "--set", "embedding=1000000"];
+    dir.run(&train(&[&wide[..], &["--set", "affix-rows=100000"]].concat())).expect(2);
+    assert!(model(&dir, "old") == before && dir.path("old/scores.json").exists());
+    // Nor is what it reads.
+    let read = ["train", "old/without-dev/test.conll", "--columns", "tag=2", "-o", "old"];
+    dir.run(&[&read[..], &["--refit", "--force"]].concat()).expect(2).says(&["E012", "write over"]);
+
+    // As if the second training had been stopped at its start.
+    std::fs::remove_file(dir.path("old/scores.json")).unwrap();
+    let resume = |more: &[&str]| {
+        dir.run(&[&["train", "data.conll", "-o", "old", "--resume"], more].concat())
+    };
+    resume(&["--learning-rate", "0.1"]).expect(2).says(&["E043", "other settings"]);
+    resume(&["--refit=false"]).expect(2).says(&["E043", "refit = true"]);
+    dir.write("other.conll", corpus().replace("Ann", "Una"));
+    let other = ["train", "other.conll", "-o", "old", "--resume"];
+    dir.run(&other).expect(2).says(&["E043", "other data"]);
+    resume(&[]).expect(0);
+    assert!(model(&dir, "old") == before);
 }

@@ -20,7 +20,11 @@ pub const CODES: &[(&str, &str)] = &[
         "The trained model scores less than giving each word the tag that training shows it with most often. It has \
          seen too little of each label: more epochs, a higher rate, or more data. What `check` finds may be why, too.",
     ),
-    ("E048", "Options that do not go together, or a name whose ending does not say what to write."),
+    (
+        "E048",
+        "Options that do not go together, a name whose ending does not say what to write, or an output that is a file \
+         which the command reads.",
+    ),
     (
         "E046",
         "Two files to be scored against each other do not have the same tokens in the same sentences. \

@@ -246,8 +246,8 @@ fn found(config: &toml::Table, dev: usize) -> &'static str {
     let refit = config.get("refit").and_then(toml::Value::as_bool).unwrap_or(false);
     let given = config.get("threshold").and_then(toml::Value::as_float).is_some_and(|t| t > 0.0);
     match (refit, given) {
-        (true, _) => "found on dev before its sentences were learned",
         (_, true) => "as set",
+        (true, _) => "found on dev before its sentences were learned",
         _ if dev == 0 => "for want of a dev part to find another on",
         _ => "found on dev",
     }

@@ -93,6 +93,10 @@ fn plan(args: &SearchArgs) -> Result<Plan> {
             "judge the configuration it finds once, with `train --config best.toml --test FILE`",
         ));
     }
+    if start.refit {
+        let error = Error::new("E041", "a search judges on dev, which refit = true learns from");
+        return Err(error.help("search without it, then `train --config best.toml --refit`"));
+    }
     if start.members > 1 {
         let error = Error::new(
             "E041",

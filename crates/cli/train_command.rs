@@ -42,14 +42,18 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     let (dataset, more) = Dataset::new(&corpus, split, &config, scheme, new_labels)?;
     warnings.extend(more);
     reading.finish_and_clear();
-    warnings.extend(nothing_to_score(&dataset.split, drawn.then_some(config.shares()?)));
+    warnings.extend(nothing_to_score(
+        &dataset.split,
+        drawn.then_some(config.shares()?),
+        config.keep_duplicates,
+    ));
     warn(&warnings, screen);
-    let check = check::before_training(&corpus, &dataset.split, scheme, screen);
+    let check = check::before_training(&corpus, &dataset.split, scheme, new_labels, screen);
     corpus.release_places();
     progress::catch_interrupts();
     let job = Job { choice, corpus: &corpus, made, new_labels, check, screen };
     let (tables, scored) = match config.refit {
-        false => job.train(&folder, config, dataset, if_there)?,
+        false => job.train(&folder, config, dataset, if_there, || Ok(()))?,
         true => job.train_twice(&folder, config, dataset, if_there)?,
     };
     drop(job);
@@ -76,13 +80,15 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// One training, from data to files. The scores as tables, and whether there are any.
+    /// One training, from data to files. The scores as tables, and whether there are any. `about_to_begin` is called when
+    /// nothing stands in the way any more.
     fn train(
         &self,
         folder: &RunFolder,
         config: Config,
         dataset: Dataset,
         if_there: IfThere,
+        about_to_begin: impl FnOnce() -> data::Result<()>,
     ) -> Result<(String, bool), Stop> {
         let (corpus, screen) = (self.corpus, self.screen);
         let provenance = Provenance::of(corpus, &dataset, self.made.clone());
@@ -95,6 +101,7 @@ impl Job<'_> {
         }
         let all_o = floors.map(|floors| floors.all_o.token_accuracy);
         let mut watch = Watch::new(trainer.config(), trainer.history(), all_o, screen);
+        about_to_begin()?;
         let ending = folder.train(&mut trainer, &provenance, if_there, &mut watch)?;
         drop(watch); // and its bar
         if ending == Ending::Interrupted {
@@ -113,26 +120,23 @@ impl Job<'_> {
         dataset: Dataset,
         if_there: IfThere,
     ) -> Result<(String, bool), Stop> {
-        let (split, scheme) = (dataset.split.with_dev_in_train(), dataset.scheme);
-        if dataset.split.dev.is_empty() {
-            let message =
-                "refit = true needs a dev part, to learn from when it has given the threshold";
-            return Err(data::Error::new("E041", message)
-                .help("--dev FILE or --split 80,10,10")
-                .into());
-        }
-        let first = folder.first();
-        folder.begin(&config, if_there)?;
+        let (split, scheme) = (dataset.learning_dev()?, dataset.scheme);
+        let first = folder.without_dev();
         let alone = Config { refit: false, ..config.clone() };
         if if_there == IfThere::Resume && first.is_finished() {
+            self.check_first(&first, alone, &dataset)?;
             drop(dataset);
         } else {
-            self.train(&first, alone, dataset, first.if_begun(if_there))?;
+            let begun = if_there == IfThere::Resume && first.has_begun();
+            let go_on = if begun { IfThere::Resume } else { IfThere::Overwrite };
+            self.train(&first, alone, dataset, go_on, || folder.begin(&config, if_there))?;
+        }
+        let page = first.file("report.html");
+        if !page.exists() {
             write_page(&first, self.screen)?;
         }
         let summary = Record::load(first.path())?.summary;
         let f1 = summary.dev.map_or(0.0, |dev| 100.0 * dev.strict.micro.f1);
-        let page = first.path().join("report.html");
         let dev = format!("dev F1 {f1:.2} before its sentences were learned: {}", page.display());
         if !self.screen.quiet {
             say(&format!("{dev}\nonce more, on train and dev together"));
@@ -140,8 +144,34 @@ impl Job<'_> {
         let threshold = summary.model.threshold.unwrap_or(config.threshold);
         let config = Config { threshold, dev_from_train: 0.0, ..config };
         let (dataset, _) = Dataset::new(self.corpus, split, &config, scheme, self.new_labels)?;
-        let (tables, scored) = self.train(folder, config, dataset, folder.if_begun(if_there))?;
+        let begun = if_there == IfThere::Resume && folder.has_begun();
+        let go_on = if begun { IfThere::Resume } else { IfThere::Refuse };
+        let (tables, scored) = self.train(folder, config, dataset, go_on, || Ok(()))?;
         Ok((format!("{dev}\n\n{tables}"), scored))
+    }
+
+    /// Whether the first training, which is finished, is of this data and these settings.
+    ///
+    /// # Errors
+    /// E043 if not.
+    fn check_first(
+        &self,
+        first: &RunFolder,
+        mut alone: Config,
+        dataset: &Dataset,
+    ) -> data::Result<()> {
+        alone.fit_to(dataset.extent());
+        let was = Config::from_toml(&input::read_text(&first.config())?)?;
+        let summary = Record::load(first.path())?.summary;
+        let now = Provenance::of(self.corpus, dataset, self.made.clone());
+        let what = match was == (Config { threads: was.threads, ..alone }) {
+            false => "other settings",
+            true if summary.data != now.data || summary.split != now.split => "other data",
+            true => return Ok(()),
+        };
+        let message = format!("the run in {} was begun with {what}", first.path().display());
+        Err(data::Error::new("E043", message)
+            .help("resume it with what it was begun with, or start anew with --force"))
     }
 
     /// Scores the model and writes the last files.
@@ -169,7 +199,10 @@ fn go_on() -> String {
     };
     let given = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned());
     let given = given.filter(|arg| arg != "--force" && arg != "--resume").map(quoted);
-    let args: Vec<String> = given.chain(["--resume".to_owned()]).collect();
+    let mut args: Vec<String> = given.collect();
+    // Before a `--`, behind which all are names.
+    let end = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
+    args.insert(end, "--resume".into());
     format!("longhand {}", args.join(" "))
 }
 
@@ -197,8 +230,9 @@ pub(crate) fn scheme(args: &TrainArgs, corpus: &Corpus) -> data::Result<Scheme> 
     }
 }
 
-/// W029 if a part is empty that was drawn with these shares, or dev and test both are, whoever made them.
-fn nothing_to_score(split: &Split, drawn: Option<[f64; 3]>) -> Option<Warning> {
+/// W029 if a part is empty that was drawn with these shares, equal sentences `together` or not, or dev and test both
+/// are, whoever made them.
+fn nothing_to_score(split: &Split, drawn: Option<[f64; 3]>, together: bool) -> Option<Warning> {
     let what = match (split.dev.is_empty(), split.test.is_empty()) {
         (true, true) => "no dev and no test part: nothing is scored, the last epoch is kept",
         (true, false) if drawn.is_some_and(|[_, dev, _]| dev > 0.0) => {
@@ -209,12 +243,15 @@ fn nothing_to_score(split: &Split, drawn: Option<[f64; 3]>) -> Option<Warning> {
         }
         _ => return None,
     };
-    let help = match drawn {
-        Some(_) => {
+    let left_over = drawn.is_some_and(|[_, dev, test]| {
+        (split.dev.is_empty() && dev > 0.0) || (split.test.is_empty() && test > 0.0)
+    });
+    let help = match left_over && together {
+        true => {
             "few different sentences, and equal ones stay together: --set keep-duplicates=false, more data, or a \
              file of its own (--dev FILE)"
         }
-        None => "more data, other shares (--split 80,10,10), or --dev FILE",
+        false => "more data, other shares (--split 80,10,10), or --dev FILE",
     };
     Some(Warning::new("W029", what).help(help))
 }
@@ -245,8 +282,15 @@ fn configure_again(args: &TrainArgs) -> data::Result<Config> {
     if args.preset.is_some() || args.config.is_some() || !begun.is_file() {
         return configure(args);
     }
-    let config = Config::from_toml(&input::read_text(&begun)?);
-    config.map_err(|e| e.at(&begun, None, None))?.with(&args.flags()?)
+    let was = Config::from_toml(&input::read_text(&begun)?);
+    let was = was.map_err(|e| e.at(&begun, None, None))?;
+    let config = was.with(&args.flags()?)?;
+    if config.refit != was.refit {
+        let message =
+            format!("the run began with refit = {} and is to have {}", was.refit, config.refit);
+        return Err(data::Error::new("E043", message).help("start anew with --force"));
+    }
+    Ok(config)
 }
 
 pub(crate) fn configure(args: &TrainArgs) -> data::Result<Config> {
@@ -345,9 +389,10 @@ pub(crate) fn keep_inputs(args: &TrainArgs, config: &Config, folder: &Path) -> d
     let inputs = [&args.data, &args.dev, &args.test, &args.split_file, &args.config];
     let vectors = Some(Path::new(&config.vectors)).filter(|path| !path.as_os_str().is_empty());
     for input in inputs.into_iter().flatten().map(PathBuf::as_path).chain(vectors) {
-        let same = |name: &&str| match (folder.join(name).canonicalize(), input.canonicalize()) {
-            (Ok(a), Ok(b)) => a == b,
-            _ => false,
+        let same = |name: &&str| {
+            [folder.join(name), folder.join("without-dev").join(name)].iter().any(|file| {
+                matches!((file.canonicalize(), input.canonicalize()), (Ok(a), Ok(b)) if a == b)
+            })
         };
         if train::run::FILES.iter().any(same) {
             let message = format!("the run would write over {}", input.display());

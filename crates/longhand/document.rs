@@ -35,12 +35,15 @@ impl<'a> Document<'a> {
         Self::new(text).as_learned(model)
     }
 
-    /// The words of running text, cut finer if `model` learned from characters.
+    /// The words of running text, cut finer if `model` learned from characters, but for those that it knows whole.
     pub fn as_learned(self, model: &train::Model) -> Self {
         if !model.code.characters {
             return self;
         }
-        let (tokens, sentences) = data::characters(&self.text, &self.tokens, &self.sentences);
+        let (tokens, sentences) =
+            data::characters(&self.text, &self.tokens, &self.sentences, |word| {
+                model.code.vocab.id(word) != data::UNK
+            });
         Self { tokens, sentences, ..self }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use data::{Corpus, Error, Result, Scheme, Split};
+use data::{Corpus, Error, Result, Split};
 use rayon::prelude::*;
 use report::Entity;
 use train::tagging::Ready;
@@ -41,20 +41,22 @@ impl Model {
         }
         let shares = config.shares()?;
         let split = Split::by_fractions(corpus, shares, config.seed, config.keep_duplicates)?;
-        if !config.refit || split.dev.is_empty() {
-            return Self::train_on(config, corpus, split, scheme);
+        let (dataset, _) = Dataset::new(corpus, split, &config, scheme, true)?;
+        if !config.refit {
+            return Self::train_on(config, corpus, dataset);
         }
+        let split = dataset.learning_dev()?;
         let first = Config { refit: false, ..config.clone() };
-        let first = Self::train_on(first, corpus, split.clone(), scheme)?;
+        let first = Self::train_on(first, corpus, dataset)?;
         let threshold = first.ready.model().gives_from().unwrap_or(config.threshold);
         let config = Config { threshold, dev_from_train: 0.0, ..config };
-        Self::train_on(config, corpus, split.with_dev_in_train(), scheme)
+        let (dataset, _) = Dataset::new(corpus, split, &config, scheme, true)?;
+        Self::train_on(config, corpus, dataset)
     }
 
     /// One training, on these parts.
-    fn train_on(config: Config, corpus: &Corpus, split: Split, scheme: Scheme) -> Result<Self> {
+    fn train_on(config: Config, corpus: &Corpus, dataset: Dataset) -> Result<Self> {
         let made = format!("{} (seed {})", config.split, config.seed);
-        let (dataset, _) = Dataset::new(corpus, split, &config, scheme, true)?;
         let provenance = Provenance::of(corpus, &dataset, made);
         let mut trainer = Trainer::new(config, dataset)?;
         let cannot = |e| Error::new("E042", format!("cannot make a temporary folder: {e}"));

@@ -62,7 +62,10 @@ pub const CODES: &[(&str, &str)] = &[
          be found. Often a spelling (PER, person). --allow-new-labels goes on and counts them as \
          missed.",
     ),
-    ("W007", "As E007, allowed by --allow-new-labels."),
+    (
+        "W007",
+        "As E007, but allowed: by --allow-new-labels, or since the program itself drew the parts from the data (--split).",
+    ),
     (
         "W008",
         "Sentences of the dev or test part stand word for word in the training part, which flatters \
@@ -86,8 +89,8 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "E012",
-        "The output folder holds a finished run. Continue it (--resume), name another folder, or \
-         overwrite it (--force).",
+        "The output folder holds a run. Continue it (--resume), name another folder, or overwrite it (--force). What the \
+         run reads is never written over.",
     ),
     (
         "E013",

@@ -87,13 +87,15 @@ impl<F: Real> Ready<F> {
         }
         let mut input = input;
         let wide = std::mem::take(&mut input.wide);
-        let mut scores = first.deep(tagger, input.clone());
-        if !others.is_empty() {
+        let mut scores = if others.is_empty() {
+            first.deep(tagger, input)
+        } else {
+            let mut sum = first.deep(tagger, input.clone());
             for (ready, member) in others.iter().zip(&tagger.others) {
-                scores += &ready.deep(member, input.clone());
+                sum += &ready.deep(member, input.clone());
             }
-            scores /= F::of(tagger.spec.members as f64);
-        }
+            sum / F::of(tagger.spec.members as f64)
+        };
         if let Some(layer) = &tagger.wide {
             layer.forward(&wide, None, &mut scores);
         }

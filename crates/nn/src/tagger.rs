@@ -243,13 +243,15 @@ impl<F: Real> Tagger<F> {
     /// [`crate::ready::Ready`] gives the same sooner.
     pub fn scores(&self, mut input: Input) -> Array2<F> {
         let wide = std::mem::take(&mut input.wide);
-        let (mut scores, _) = self.deep(input.clone(), None);
-        if !self.others.is_empty() {
+        let mut scores = if self.others.is_empty() {
+            self.deep(input, None).0
+        } else {
+            let (mut sum, _) = self.deep(input.clone(), None);
             for member in &self.others {
-                scores += &member.deep(input.clone(), None).0;
+                sum += &member.deep(input.clone(), None).0;
             }
-            scores /= F::of(self.spec.members as f64);
-        }
+            sum / F::of(self.spec.members as f64)
+        };
         if let Some(layer) = &self.wide {
             layer.forward(&wide, None, &mut scores);
         }

@@ -238,6 +238,19 @@ impl Dataset {
         counts.iter().map(weight).collect()
     }
 
+    /// The parts with dev's sentences in the training part, for `refit`.
+    ///
+    /// # Errors
+    /// E041 if there is no dev part.
+    pub fn learning_dev(&self) -> Result<Split> {
+        if self.split.dev.is_empty() {
+            let message =
+                "refit = true needs a dev part, to learn from when it has given the threshold";
+            return Err(Error::new("E041", message).help("--dev FILE or --split 80,10,10"));
+        }
+        Ok(self.split.with_dev_in_train())
+    }
+
     /// How much there is in the training part.
     pub fn extent(&self) -> Extent {
         self.extent

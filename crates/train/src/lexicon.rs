@@ -31,7 +31,8 @@ pub struct WordCode {
     pub alphabet: Vec<char>,
     /// Words with a pretrained vector, if any have.
     pub vectors: Option<VectorWords>,
-    /// Whether the training part's tokens were single characters, nearly all: then text is to be cut so.
+    /// Whether the training part's tokens were single characters, most of them (fewer than three on two tokens): then text
+    /// is to be cut so.
     #[serde(default)]
     pub characters: bool,
     /// Parts of speech with a row of their own, from id 1, if they are read.

@@ -7,7 +7,7 @@
 //! metrics.jsonl       the same, one JSON object a line      after each epoch
 //! checkpoint          all that a resumed run needs          after each epoch and when interrupted
 //! members/1, 2, …     a folder like this one each           until the end, where `members` is not 1
-//! first/              a whole run without dev's sentences   before all else, with `refit`
+//! without-dev/        a whole run, before dev is learned    first of all, with `refit`
 //! check.json          what the data doctor found            at the end
 //! predictions.jsonl.gz  every entity of dev and test        at the end
 //! test.conll          token, gold, predicted                at the end
@@ -89,13 +89,14 @@ impl RunFolder {
     pub fn claim(path: &Path, if_there: IfThere) -> Result<Self> {
         let folder = Self { path: path.to_owned() };
         let finished = folder.is_finished();
-        let begun = folder.has_begun() || folder.first().path.exists();
+        let begun = folder.has_begun() || folder.without_dev().path.exists();
         let shown = path.display();
         if path.exists() && !path.is_dir() {
             return Err(Error::new("E012", format!("{shown} is a file, and a run is a folder"))
                 .help("another name with `-o`"));
         }
-        let there = FILES.iter().find(|name| folder.file(name).exists());
+        let holds = |run: &Self| FILES.iter().find(|name| run.file(name).exists());
+        let there = holds(&folder).or_else(|| holds(&folder.without_dev()));
         match (if_there, there) {
             (IfThere::Refuse, Some(name)) => {
                 let what = match (finished, begun) {
@@ -136,8 +137,8 @@ impl RunFolder {
     }
 
     /// The run that `refit` learns the threshold from: one without dev's sentences.
-    pub fn first(&self) -> Self {
-        Self { path: self.file("first") }
+    pub fn without_dev(&self) -> Self {
+        Self { path: self.file("without-dev") }
     }
 
     /// Whether all is written.
@@ -148,14 +149,6 @@ impl RunFolder {
     /// Whether there is something to resume.
     pub fn has_begun(&self) -> bool {
         self.checkpoint().exists() || self.members().exists()
-    }
-
-    /// How this run goes on where the whole is `if_there`: from the start, if it was not begun then.
-    pub fn if_begun(&self, if_there: IfThere) -> IfThere {
-        match (if_there, self.has_begun()) {
-            (IfThere::Resume, true) => IfThere::Resume,
-            _ => IfThere::Overwrite,
-        }
     }
 
     /// The resolved configuration.
@@ -218,21 +211,27 @@ impl RunFolder {
             make_folder(&self.path)?;
         }
         if if_there == IfThere::Overwrite {
-            for name in FILES {
-                // An old result must not stand beside a new one. What is not there is fine.
-                let _ = std::fs::remove_file(self.file(name));
-            }
-            let _ = std::fs::remove_dir_all(self.members());
-            if !config.refit {
-                let _ = std::fs::remove_dir_all(self.first().path);
-            }
+            // An old result must not stand beside a new one.
+            self.clear();
+            self.without_dev().clear();
+            let _ = std::fs::remove_dir(self.without_dev().path); // if nothing of another's is in it
         }
         remove_leftovers(&self.path);
-        // A run that is gone on with has its own already, which a run of other settings, soon refused, leaves alone.
-        if if_there != IfThere::Resume || !self.config().exists() {
+        // A run that is gone on with has its own already, which a run of other settings, soon refused, leaves alone; and
+        // so has the second training of `refit`, of which the first was told what was asked for.
+        let there = self.config().exists();
+        if !there || if_there != IfThere::Resume && !config.refit {
             write_atomically(&self.config(), config.to_toml().as_bytes())?;
         }
         Ok(())
+    }
+
+    /// Removes what a run writes. What is not there is fine.
+    fn clear(&self) {
+        for name in FILES {
+            let _ = std::fs::remove_file(self.file(name));
+        }
+        let _ = std::fs::remove_dir_all(self.members());
     }
 
     /// Trains each member by itself, with a seed of its own, and puts them together.

@@ -119,6 +119,12 @@ pub(super) fn read(table: &Table<'_>, layout: Layout, source: Source) -> Result<
                  that stand alone included",
             ));
         }
+        let no_row = |piece: &str| piece.trim().is_empty() || piece.contains(['\n', '\r']);
+        if let Some(j) = (0..words.len()).find(|&j| no_row(&words[j]) || no_row(&tags[j])) {
+            let what = if no_row(&words[j]) { "word" } else { "tag" };
+            let message = format!("a sentence whose {what} {} is empty or holds a line end", j + 1);
+            return Err(table.text.error("E031", message, place.line));
+        }
         for (j, (word, tag)) in words.iter().zip(&tags).enumerate() {
             let pos = pos.as_ref().map(|pos| &*pos[j]);
             builder.push_token(word, pos, Some(tag), place.line as u32);
@@ -147,7 +153,8 @@ fn list(field: &str) -> Option<Vec<Cow<'_, str>>> {
         items.push(item);
         rest = after.trim_start_matches(is_gap);
     }
-    rest.is_empty().then_some(items)
+    // `[ ]` with a blank in it is two words.
+    (rest.is_empty() && (!items.is_empty() || field.trim_ascii() == "[]")).then_some(items)
 }
 
 /// What stands before the closing quote, and what behind it.
@@ -181,8 +188,21 @@ fn escaped(characters: &mut std::str::CharIndices<'_>) -> Option<char> {
         'U' => 8,
         other => return Some(other),
     };
-    let digits: String = characters.take(digits).map(|(_, digit)| digit).collect();
-    char::from_u32(u32::from_str_radix(&digits, 16).ok()?)
+    let mut number = |digits: usize| {
+        let digits: String = characters.by_ref().take(digits).map(|(_, digit)| digit).collect();
+        u32::from_str_radix(&digits, 16).ok()
+    };
+    match number(digits)? {
+        // JSON writes what lies beyond 16 bits as two halves.
+        high @ 0xD800..0xDC00 => {
+            (characters.next()?.1 == '\\' && characters.next()?.1 == 'u').then_some(())?;
+            let low: String = characters.take(4).map(|(_, digit)| digit).collect();
+            let low =
+                u32::from_str_radix(&low, 16).ok().filter(|low| (0xDC00..0xE000).contains(low))?;
+            char::from_u32(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
+        }
+        number => char::from_u32(number),
+    }
 }
 
 #[cfg(test)]
@@ -244,6 +264,22 @@ mod tests {
         assert_eq!((error.code, error.place.unwrap().line), ("E032", Some(3)));
         assert_eq!(error.message, "a sentence of 3 words with 2 tags");
         assert_eq!(read("text,labels\nAnn left,B-PER O\nran\n").unwrap_err().code, "E003");
+    }
+
+    #[test]
+    fn what_a_row_of_tokens_cannot_hold_is_refused_here_too() {
+        for words in [r"['Ann', '']", r"['Ann\nLee', 'left']", "['Ann', ' ']"] {
+            let error = read(&format!("text,labels\n\"{words}\",B-PER O\n")).unwrap_err();
+            assert_eq!((error.code, error.place.unwrap().line), ("E031", Some(2)), "{words}");
+        }
+    }
+
+    #[test]
+    fn brackets_in_a_sentence_are_words_and_halves_of_a_character_are_one() {
+        assert_eq!(read("text,labels\nAnn left,B-PER O\n[ ],O O\n").unwrap()[1], "3 [//O ]//O");
+        let json = "text,labels\n\"[\"\"Ann\"\", \"\"\\ud83d\\ude00\"\"]\",B-PER O\n";
+        assert_eq!(read(json).unwrap(), ["2 Ann//B-PER 😀//O"]);
+        assert_eq!(list(r"['\ud83d']"), None);
     }
 
     #[test]

@@ -16,6 +16,8 @@ mod sentences;
 
 pub use sentences::{Quotes, sentences};
 
+use sentences::LONGEST;
+
 use std::ops::Range;
 
 use serde::Serialize;
@@ -55,16 +57,22 @@ pub fn tokenize(text: &str) -> Vec<Token> {
     scan::pieces(text).into_iter().map(|piece| ruler.token(piece.start, piece.end)).collect()
 }
 
-/// Each of `tokens`, cut into its characters (Unicode scalar values), and the same `sentences` of these.
+/// Each of `tokens`, cut into its characters (Unicode scalar values) unless it is `whole`, and the same `sentences` of
+/// these, cut where they become too long.
 #[must_use]
 pub fn characters(
     text: &str,
     tokens: &[Token],
     sentences: &[Range<usize>],
+    whole: impl Fn(&str) -> bool,
 ) -> (Vec<Token>, Vec<Range<usize>>) {
     let (mut apart, mut firsts) = (Vec::with_capacity(2 * tokens.len()), Vec::new());
     for token in tokens {
         firsts.push(apart.len());
+        if whole(token.text(text)) {
+            apart.push(*token);
+            continue;
+        }
         let mut next = *token;
         for c in token.text(text).chars() {
             next.end = next.start + c.len_utf8();
@@ -76,7 +84,11 @@ pub fn characters(
         }
     }
     firsts.push(apart.len());
-    let sentences = sentences.iter().map(|s| firsts[s.start]..firsts[s.end]).collect();
+    let pieces = |s: &Range<usize>| {
+        let (start, end) = (firsts[s.start], firsts[s.end]);
+        (start..end).step_by(LONGEST).map(move |from| from..end.min(from + LONGEST))
+    };
+    let sentences = sentences.iter().flat_map(pieces).collect();
     (apart, sentences)
 }
 
@@ -132,10 +144,15 @@ mod tests {
         let text = "สมชาย ไป 2024. 😀é!";
         let tokens = tokenize(text);
         let cuts = [0..3, 3..tokens.len()];
-        let (apart, sentences) = characters(text, &tokens, &cuts);
+        let (apart, sentences) = characters(text, &tokens, &cuts, |word| word == "2024");
         let all: String = apart.iter().map(|token| token.text(text)).collect();
         assert_eq!(all, text.replace(' ', ""));
-        assert!(apart.iter().all(|t| t.char_end == t.char_start + 1));
+        let long: Vec<&str> =
+            apart.iter().map(|t| t.text(text)).filter(|t| t.chars().count() > 1).collect();
+        assert_eq!(long, ["2024"]);
+        let endless = "ก".repeat(2 * LONGEST + 1);
+        let (_, sentences_of) = characters(&endless, &tokenize(&endless), &[0..1], |_| false);
+        assert_eq!(sentences_of.len(), 3);
         assert_eq!(sentences[0].end, sentences[1].start);
         assert_eq!(apart[sentences[1].start].start, tokens[3].start);
         assert_eq!(sentences[1].end, apart.len());

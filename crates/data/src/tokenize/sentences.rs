@@ -6,7 +6,7 @@ use super::Token;
 use super::abbreviations::{Kind, begins_sentence, kind};
 
 /// So many tokens are a sentence, whatever comes: a text without a stop must not need memory without end.
-const LONGEST: usize = 2000;
+pub(super) const LONGEST: usize = 2000;
 
 /// Where sentences begin and end, as ranges of token numbers that cover all tokens in order.
 ///

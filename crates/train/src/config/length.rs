@@ -10,7 +10,7 @@ pub struct Extent {
     pub tokens: usize,
     pub characters: usize,
     pub entities: usize,
-    /// Types that an entity of the part has.
+    /// Types that the network learns, which are those of the part's entities.
     pub types: usize,
 }
 
