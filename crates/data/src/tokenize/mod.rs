@@ -151,7 +151,8 @@ mod tests {
             apart.iter().map(|t| t.text(text)).filter(|t| t.chars().count() > 1).collect();
         assert_eq!(long, ["2024"]);
         let endless = "ก".repeat(2 * LONGEST + 1);
-        let (_, sentences_of) = characters(&endless, &tokenize(&endless), &[0..1], |_| false);
+        let whole = 0..1;
+        let (_, sentences_of) = characters(&endless, &tokenize(&endless), &[whole], |_| false);
         assert_eq!(sentences_of.len(), 3);
         assert_eq!(sentences[0].end, sentences[1].start);
         assert_eq!(apart[sentences[1].start].start, tokens[3].start);
