@@ -27,12 +27,12 @@ impl Model {
     }
 
     /// Trains on a corpus, split by the configuration's shares, and keeps what its `keep` says; with `refit`, once
-    /// more on train and dev. The same
-    /// corpus and configuration give the same model, bit for bit, as `longhand train`.
+    /// more on train and dev. The same corpus and configuration give the same model, bit for bit, as `longhand train`.
     ///
     /// # Errors
-    /// E041 for a value of the configuration that does not fit, E005 for illegal tags, E009 for a corpus without entities, E011 if training diverges, E042 if there is
-    /// no room for the run in the system's temporary folder.
+    /// E041 for a value of the configuration that does not fit, or `refit` without a dev part, E005 for illegal tags, E009
+    /// for a corpus without entities, E011 if training diverges, E042 if there is no room for the run in the system's
+    /// temporary folder.
     pub fn train(config: Config, corpus: &Corpus) -> Result<Self> {
         config.validate()?;
         let scheme = data::scheme::detect(corpus)?;

@@ -38,7 +38,8 @@ const FEWEST_SHOWN: usize = 150;
 const CHARACTER_EPOCHS: u32 = 12;
 
 impl Extent {
-    /// Whether its tokens are single characters, nearly all, as in scripts that set no blanks.
+    /// Whether its tokens are single characters, most of them, as in scripts that set no blanks: fewer than three
+    /// characters on two tokens.
     pub fn is_of_characters(self) -> bool {
         2 * self.characters < 3 * self.tokens
     }
