@@ -1,178 +1,197 @@
 // LSTM, the whole walk in one launch, for H = 64 and 128. Equations: lstm.h.
 //
-// A block takes 4 sentences and one direction through all steps; blocks know nothing of each other. Its 4H
-// threads hold W_hh in registers (H = 128: the second half of each row in shared memory) and read it once.
-// Thread j belongs to unit j / 4. Its lane q = j % 4 means two things in turn:
+// A block takes 4 sentences and one direction through the steps of the longest of them; blocks know nothing of each
+// other. Its 4H threads hold W_hh in registers (H = 128: half of it in shared memory) and read it once. Thread j
+// belongs to unit u = j / 4. A step has two parts:
 //
-//   product     gate q of the unit, for all 4 sentences: one row of W_hh
-//   cell        all 4 gates of the unit, for sentence q
+//   product   a thread has a share of W_hh, 16 numbers at a time that belong to 4 sums, and adds up these 4 sums for
+//             all 4 sentences: a float4 that it reads of h or da is good for 16 multiply-adds. Then the threads that
+//             share sums exchange them by shuffles, until each has the whole of those that it needs.
+//   cell      lane q = j % 4 has all gates of unit u in sentence q
 //
-// and the four lanes pass from one to the other by a 4 by 4 transpose of two shuffles a lane and round. h (da on
-// the way back) goes to the next step through shared memory, twice as large as needed, so that one barrier a step
-// is enough. What a step reads of global memory is asked for one step ahead.
+// h (da on the way back) goes to the next step through shared memory, twice as large as needed, so that one barrier a
+// step is enough. What the cell reads of global memory is on its way during the product.
 #include "lstm.h"
 
 #define WHOLE_WARP 0xffffffffu
 #define SENTENCES 4  // a block
 
-// Lane q of four holds row q of a matrix; afterwards column q.
-INLINE void transpose(float v[4], int q) {
-#pragma unroll
-    for (int s = 1; s <= 2; s *= 2)
-#pragma unroll
-        for (int i = 0; i < 4; i++)
-            if (!(i & s)) {
-                bool low = !(q & s);
-                float got = __shfl_xor_sync(WHOLE_WARP, low ? v[i | s] : v[i], s);
-                if (low) v[i | s] = got;
-                else v[i] = got;
-            }
+// Lanes whose numbers differ in bit `s` share two sums: afterwards the lane without this bit has the whole of `low`,
+// the other one of `high`.
+INLINE float exchange(float low, float high, int lane, int s) {
+    bool has_bit = lane & s;
+    return (has_bit ? high : low) + __shfl_xor_sync(WHOLE_WARP, has_bit ? low : high, s);
 }
 
-// Lane q of four holds v; afterwards the sum of the lanes' v[q].
-INLINE float sum_column(const float v[4], int q) {
-    bool low = !(q & 2);
-    float a = (low ? v[0] : v[2]) + __shfl_xor_sync(WHOLE_WARP, low ? v[2] : v[0], 2);
-    float b = (low ? v[1] : v[3]) + __shfl_xor_sync(WHOLE_WARP, low ? v[3] : v[1], 2);
-    low = !(q & 1);
-    return (low ? a : b) + __shfl_xor_sync(WHOLE_WARP, low ? b : a, 1);
+// Four lanes share the sums v; afterwards lane q has the whole of v[q].
+INLINE float sum_of_four(const float v[SENTENCES], int lane) {
+    return exchange(exchange(v[0], v[2], lane, 2), exchange(v[1], v[3], lane, 2), lane, 1);
 }
 
-// v[n] += sum_k w[k] h[n][k]; `w` has the first R columns of this thread's row, `rest` the others, 4H apart.
-template <int H, int R, int STRIDE>
-INLINE void product_of_rows(const float* w, const float* rest, const float* h, float v[SENTENCES]) {
+// Four numbers that lie `stride` apart.
+INLINE float4 four_of(const float* x, int stride) { return {x[0], x[stride], x[2 * stride], x[3 * stride]}; }
+
+// v[o][n] += w[o] x[n] over 4 columns of 4 rows of W_hh. `x` begins at the columns of sentence 0.
+template <int STRIDE>
+INLINE void add_products(const float4 w[4], const float* x, float v[4][SENTENCES]) {
 #pragma unroll
-    for (int k = 0; k < H; k += 4) {
-        float wk[4];
+    for (int n = 0; n < SENTENCES; n++) {
+        float4 xn = *(const float4*)(x + n * STRIDE);
 #pragma unroll
-        for (int i = 0; i < 4; i++) wk[i] = k < R ? w[k < R ? k + i : 0] : rest[(k + i - R) * 4 * H];
-#pragma unroll
-        for (int n = 0; n < SENTENCES; n++) {
-            float4 x = *(const float4*)(h + n * STRIDE + k);
-            v[n] = fmaf(wk[0], x.x, v[n]);
-            v[n] = fmaf(wk[1], x.y, v[n]);
-            v[n] = fmaf(wk[2], x.z, v[n]);
-            v[n] = fmaf(wk[3], x.w, v[n]);
+        for (int o = 0; o < 4; o++) {
+            v[o][n] = fmaf(w[o].x, xn.x, v[o][n]);
+            v[o][n] = fmaf(w[o].y, xn.y, v[o][n]);
+            v[o][n] = fmaf(w[o].z, xn.z, v[o][n]);
+            v[o][n] = fmaf(w[o].w, xn.w, v[o][n]);
         }
     }
 }
 
-// R columns of W_hh in registers, H - R in shared memory.
+// A thread's share: H / 16 such groups, `STEP` columns apart, the first R of them in registers, the others in shared
+// memory.
+template <int R, int STEP, int STRIDE>
+INLINE void product_in_registers(const float4* w, const float* x, float v[4][SENTENCES]) {
+#pragma unroll
+    for (int j = 0; j < R; j++) add_products<STRIDE>(w + 4 * j, x + j * STEP, v);
+}
+
+template <int H, int R, int STEP, int STRIDE>
+INLINE void product_in_shared(const float4* rest, const float* x, float v[4][SENTENCES]) {
+#pragma unroll 1  // fetched ahead of time they would not fit the registers
+    for (int j = R; j < H / 16; j++) {
+        const float4* from = rest + (j - R) * 16 * H;
+        const float4 w[4] = {from[0], from[4 * H], from[8 * H], from[12 * H]};
+        add_products<STRIDE>(w, x + j * STEP, v);
+    }
+}
+
+// R of the H / 16 groups of a thread's share of W_hh are in registers. Its share in the product: columns 16 j + 4 q to
+// 16 j + 4 q + 3 of the rows of its unit's gates.
 template <int H, int R>
 INLINE void lstm_forward(const Lstm& p) {
-    SHARED(float, h_both);                              // (2, SENTENCES, H) h^ of this step and the next
-    float* rest = h_both + 2 * SENTENCES * H;           // (H - R, 4H)
+    const int STRIDE = H + 8;                           // sentences begin in different banks
+    SHARED(float, h_both);                              // (2, SENTENCES, STRIDE) h^ of this step and the next
+    float4* rest = (float4*)(h_both + 2 * SENTENCES * STRIDE);  // (H / 16 - R, 4, 4H)
     const bool back = blockIdx.y;
-    const Side s = back ? p.back : p.front;
+    const Side& s = p.side[blockIdx.y];
     const int tid = threadIdx.x, u = tid / 4, q = tid % 4;
-    const uint32_t first = blockIdx.x * SENTENCES, mine = first + q;
-    const float* row = s.w_hh + (q * H + u) * H;
-    float w[R];
+    const uint32_t mine = blockIdx.x * SENTENCES + q;
+    const float* mine_of_w = s.w_hh + u * H + 4 * q;
+#pragma unroll 1
+    for (int e = 4 * R; e < H / 4; e++)
+        rest[(e - 4 * R) * 4 * H + tid] = four_of(mine_of_w + e % 4 * H * H + e / 4 * 16, 1);
+    float4 w[4 * R];
 #pragma unroll
-    for (int k = 0; k < R; k++) w[k] = row[k];
-    for (int k = R; k < H; k++) rest[(k - R) * 4 * H + tid] = row[k];
-    for (int e = tid; e < SENTENCES * H; e += 4 * H) h_both[e] = 0.0f;
+    for (int e = 0; e < 4 * R; e++) w[e] = four_of(mine_of_w + e % 4 * H * H + e / 4 * 16, 1);
+    for (int e = tid; e < 2 * SENTENCES * STRIDE; e += 4 * H) h_both[e] = 0.0f;
     const float m_h = s.mask && mine < p.sentences ? s.mask[mine * H + u] : 1.0f;
     float* y = p.y + (back ? H : 0) + u;
-    float c = 0.0f, next[SENTENCES];
-    Rows now = walk(p, back, 0);
-#pragma unroll
-    for (int n = 0; n < SENTENCES; n++)
-        next[n] = first + n < now.count ? s.gates[(uint64_t)(now.first + first + n) * 4 * H + q * H + u] : 0.0f;
+    const Range range = range_of(p, back, blockIdx.x * SENTENCES);
+    float c = 0.0f, h_hat = 0.0f;
     __syncthreads();
-    for (uint32_t k = 0; k < p.steps; k++) {
-        const float* h = h_both + (k & 1) * SENTENCES * H;
-        float* h_next = h_both + ((k + 1) & 1) * SENTENCES * H;
-        Rows then = walk(p, back, k + 1);
-        float v[SENTENCES];
+    for (uint32_t k = range.begin; k < range.end; k++) {
+        const float* h = h_both + (k & 1) * SENTENCES * STRIDE;
+        float* h_next = h_both + ((k + 1) & 1) * SENTENCES * STRIDE;
+        const Rows rows = walk(p, back, k);
+        const bool runs = mine < rows.count;
+        const uint32_t row = rows.first + mine;
+        float a[4] = {}, v[4][SENTENCES] = {};
+        product_in_shared<H, R, 16, STRIDE>(rest + tid, h + 4 * q, v);  // (4)
 #pragma unroll
-        for (int n = 0; n < SENTENCES; n++) {
-            v[n] = next[n];
-            bool runs = first + n < then.count;
-            next[n] = runs ? s.gates[(uint64_t)(then.first + first + n) * 4 * H + q * H + u] : 0.0f;
-        }
-        product_of_rows<H, R, H>(w, rest + tid, h, v);  // (4)
+        for (int g = 0; g < 4; g++)
+            if (runs) a[g] = s.gates[(uint64_t)row * 4 * H + g * H + u];  // on its way during the product
+        product_in_registers<R, 16, STRIDE>(w, h + 4 * q, v);  // (4)
 #pragma unroll
-        for (int n = 0; n < SENTENCES; n++) v[n] = gate(q == 2, v[n]);  // (5)
-        transpose(v, q);
-        float h_mine = 0.0f;
-        if (mine < now.count) {
-            uint64_t at = now.first + mine;
-            h_mine = cell(v, c);  // (5)
+        for (int g = 0; g < 4; g++) a[g] = gate(g == 2, a[g] + sum_of_four(v[g], q));  // (5)
+        float h_new = 0.0f;
+        if (runs) {
+            uint64_t at = row;
+            h_new = cell(a, c);  // (5)
 #pragma unroll
-            for (int g = 0; g < 4; g++) s.gates[at * 4 * H + g * H + u] = v[g];
+            for (int g = 0; g < 4; g++) s.gates[at * 4 * H + g * H + u] = a[g];
             s.c[at * H + u] = c;
-            s.h_prev[at * H + u] = h[q * H + u];
-            y[at * p.stride] = h_mine;
+            s.h_prev[at * H + u] = h_hat;
+            y[at * p.stride] = h_new;
         }
-        h_next[q * H + u] = h_mine * m_h;  // (3)
-        now = then;
+        h_hat = h_new * m_h;  // (3)
+        h_next[q * STRIDE + u] = h_hat;
 #ifndef PLANTED_RACE
         __syncthreads();
 #endif
     }
 }
 
-// What a step of the way back reads of one unit of one sentence.
+// What a step of the way back reads of one unit of one sentence: its gates, c one step earlier in the walk, dy.
 struct Saved {
-    float v[4], c, c_prev, dy;
+    float v[4], c_prev, dy;
 };
 
 template <int H>
 INLINE Saved saved(const Lstm& p, const Side& s, Rows rows, Rows before, uint32_t r, int u, const float* dy) {
-    Saved x = {{0.0f, 0.0f, 0.0f, 0.0f}, 0.0f, 0.0f, 0.0f};
+    Saved x = {{0.0f, 0.0f, 0.0f, 0.0f}, 0.0f, 0.0f};
     if (r < rows.count) {
         uint64_t at = rows.first + r;
 #pragma unroll
         for (int g = 0; g < 4; g++) x.v[g] = s.gates[at * 4 * H + g * H + u];
-        x.c = s.c[at * H + u];
-        x.c_prev = r < before.count ? s.c[(uint64_t)(before.first + r) * H + u] : 0.0f;
         x.dy = dy[at * p.stride];
     }
+    if (r < before.count) x.c_prev = s.c[(uint64_t)(before.first + r) * H + u];
     return x;
 }
 
-// The mirror of lstm_forward: lane q multiplies with the H rows of gate q in column u of W_hh.
+// The mirror of lstm_forward. A thread's share in the product: rows 64 j + 4 r to 64 j + 4 r + 3 of W_hh, r = its number
+// among 16 neighbours, in the columns of the four units of these 16.
 template <int H, int R>
 INLINE void lstm_backward(const Lstm& p) {
-    const int G = H + 4, STRIDE = 4 * G;                // gates begin in different banks
+    const int STRIDE = 4 * H + 8;                       // sentences begin in different banks
     SHARED(float, da_both);                             // (2, SENTENCES, STRIDE)
-    float* rest = da_both + 2 * SENTENCES * STRIDE;     // (H - R, 4H)
+    float4* rest = (float4*)(da_both + 2 * SENTENCES * STRIDE);  // (H / 16 - R, 4, 4H)
     const bool back = blockIdx.y;
-    const Side s = back ? p.back : p.front;
-    const int tid = threadIdx.x, u = tid / 4, q = tid % 4;
+    const Side& s = p.side[blockIdx.y];
+    const int tid = threadIdx.x, u = tid / 4, q = tid % 4, r = tid % 16;
     const uint32_t mine = blockIdx.x * SENTENCES + q;
-    float w[R];
+    const float* mine_of_w = s.w_hh + 4 * r * H + tid / 16 * 4;
+#pragma unroll 1
+    for (int e = 4 * R; e < H / 4; e++)
+        rest[(e - 4 * R) * 4 * H + tid] = four_of(mine_of_w + e / 4 * 64 * H + e % 4, H);
+    float4 w[4 * R];
 #pragma unroll
-    for (int k = 0; k < R; k++) w[k] = s.w_hh[(q * H + k) * H + u];
-    for (int k = R; k < H; k++) rest[(k - R) * 4 * H + tid] = s.w_hh[(q * H + k) * H + u];
+    for (int e = 0; e < 4 * R; e++) w[e] = four_of(mine_of_w + e / 4 * 64 * H + e % 4, H);
     const float m_h = s.mask && mine < p.sentences ? s.mask[mine * H + u] : 1.0f;
     const float* dy = p.dy + (back ? H : 0) + u;
+    const Range range = range_of(p, back, blockIdx.x * SENTENCES);
     float dh = 0.0f, dc = 0.0f;
-    Rows now = walk(p, back, p.steps - 1), before = walk(p, back, p.steps - 2);
-    Saved next = saved<H>(p, s, now, before, mine, u, dy);
-    for (uint32_t k = p.steps; k-- > 0;) {
+    // Steps before `begin` have rows of longer sentences only.
+    Rows now = walk(p, back, range.end - 1), before = walk(p, back, range.end - 2);
+    float c = mine < now.count ? s.c[(uint64_t)(now.first + mine) * H + u] : 0.0f;
+    Saved x = saved<H>(p, s, now, before, mine, u, dy);
+    for (uint32_t k = range.end - 1;; k--) {
         float* da = da_both + (k & 1) * SENTENCES * STRIDE;
-        Saved x = next;
-        Rows earlier = walk(p, back, k - 2);  // k - 2 < 0 is beyond the last step: no rows
-        next = saved<H>(p, s, before, earlier, mine, u, dy);
         if (mine < now.count) {
-            cell_backward(x.v, x.c, x.c_prev, x.dy + dh, dc);  // (5')
+            cell_backward(x.v, c, x.c_prev, x.dy + dh, dc);  // (5')
 #pragma unroll
             for (int g = 0; g < 4; g++) s.gates[(uint64_t)(now.first + mine) * 4 * H + g * H + u] = x.v[g];
         }
 #pragma unroll
-        for (int g = 0; g < 4; g++) da[q * STRIDE + g * G + u] = x.v[g];
+        for (int g = 0; g < 4; g++) da[q * STRIDE + g * H + u] = x.v[g];
         __syncthreads();
-        float v[SENTENCES] = {0.0f, 0.0f, 0.0f, 0.0f};
-        product_of_rows<H, R, STRIDE>(w, rest + tid, da + q * G, v);  // (4')
-        dh = sum_column(v, q) * m_h;  // (3')
+        if (k == range.begin) break;
+        float v[4][SENTENCES] = {};
+        product_in_shared<H, R, 64, STRIDE>(rest + tid, da + 4 * r, v);  // (4')
         now = before;
-        before = earlier;
+        before = walk(p, back, k - 2);  // k - 2 < 0 is beyond the last step: no rows
+        c = x.c_prev;
+        x = saved<H>(p, s, now, before, mine, u, dy);  // on its way during the product
+        product_in_registers<R, 64, STRIDE>(w, da + 4 * r, v);  // (4')
+        float of_unit[SENTENCES];
+#pragma unroll
+        for (int n = 0; n < SENTENCES; n++)
+            of_unit[n] = exchange(exchange(v[0][n], v[2][n], r, 8), exchange(v[1][n], v[3][n], r, 8), r, 4);
+        dh = sum_of_four(of_unit, q) * m_h;  // (3')
     }
 }
 
-KERNEL(lstm_forward_64, Lstm, 256) { lstm_forward<64, 64>(p); }
-KERNEL(lstm_forward_128, Lstm, 512) { lstm_forward<128, 64>(p); }
-KERNEL(lstm_backward_64, Lstm, 256) { lstm_backward<64, 64>(p); }
-KERNEL(lstm_backward_128, Lstm, 512) { lstm_backward<128, 64>(p); }
+KERNEL(lstm_forward_64, Lstm, 256, 2) { lstm_forward<64, 4>(p); }
+KERNEL(lstm_forward_128, Lstm, 512) { lstm_forward<128, 4>(p); }
+KERNEL(lstm_backward_64, Lstm, 256, 2) { lstm_backward<64, 4>(p); }
+KERNEL(lstm_backward_128, Lstm, 512) { lstm_backward<128, 4>(p); }

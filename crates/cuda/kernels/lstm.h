@@ -29,7 +29,7 @@ struct Side {
 
 // Both directions of a layer, or one.
 struct Lstm {
-    Side front, back;        // from the first step to the last; from the last to the first
+    Side side[2];            // from the first step to the last; from the last to the first
     const uint32_t* starts;  // (T + 1) first row of each step, and N
     float* y;                // (N, S) h of front in the first H columns, of back in the next
     const float* dy;         // (N, S)
@@ -47,6 +47,22 @@ INLINE Rows walk(const Lstm& p, bool back, uint32_t k) {
     if (k >= p.steps) return {0, 0};
     uint32_t t = back ? p.steps - 1 - k : k;
     return {p.starts[t], p.starts[t + 1] - p.starts[t]};
+}
+
+// Steps of the walk from `begin` to before `end`.
+struct Range {
+    uint32_t begin, end;
+};
+
+// The steps in which sentence `r` runs, and with it all that are shorter.
+INLINE Range range_of(const Lstm& p, bool back, uint32_t r) {
+    uint32_t length = 0, above = p.steps + 1;  // step `length` - 1 has row r, step `above` - 1 has not
+    while (above - length > 1) {
+        uint32_t middle = (length + above) / 2;
+        if (p.starts[middle] - p.starts[middle - 1] > r) length = middle;
+        else above = middle;
+    }
+    return back ? Range{p.steps - length, p.steps} : Range{0, length};
 }
 
 // (5) of one unit after its gates: c from c'; returns h.

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <functional>
 #include <map>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,6 +28,9 @@
 
 struct Dim3 {
     unsigned x, y, z;
+};
+struct alignas(8) float2 {
+    float x, y;
 };
 struct alignas(16) float4 {
     float x, y, z, w;
@@ -45,8 +49,8 @@ struct Entry {
     size_t size;
     unsigned most_threads;
     Run run;
-    Entry(const char* name, size_t size, unsigned most_threads, Run run)
-        : size(size), most_threads(most_threads), run(run) {
+    Entry(const char* name, size_t size, std::initializer_list<unsigned> bounds, Run run)
+        : size(size), most_threads(*bounds.begin()), run(run) {
         all()[name] = this;
     }
     static std::map<std::string, Entry*>& all() {

@@ -21,18 +21,24 @@ INLINE double sum_of_block(double x, double* shared) {
     return shared[0];
 }
 
+// Of one group of weights.
 struct Squares {
     const float* x;  // (N)
-    double* sums;    // one a block
     uint64_t n;
 };
 
-KERNEL(squares, Squares, 256) {
+struct SquaresOfAll {
+    Squares of[4];
+    double* sums;  // (groups, blocks)
+};
+
+KERNEL(squares, SquaresOfAll, 256) {
     SHARED(double, shared);
+    const Squares& group = p.of[blockIdx.y];
     double sum = 0.0;
-    for (uint64_t e = element(); e < p.n; e += (uint64_t)gridDim.x * 256) sum += (double)p.x[e] * p.x[e];
+    for (uint64_t e = element(); e < group.n; e += (uint64_t)gridDim.x * 256) sum += (double)group.x[e] * group.x[e];
     sum = sum_of_block(sum, shared);
-    if (threadIdx.x == 0) p.sums[blockIdx.x] = sum;
+    if (threadIdx.x == 0) p.sums[blockIdx.y * gridDim.x + blockIdx.x] = sum;
 }
 
 struct Outcome {
@@ -66,30 +72,37 @@ KERNEL(outcome, Outcome, 256) {
     p.status->unused = 0;
 }
 
-struct Adam {
+// One group of weights.
+struct Moving {
     float* w;
     float* m;
     float* v;
     const float* g;
     const uint32_t* ids;  // (U) rows of w, m and v that g has; null: g is shaped like them
-    const Status* status;
     uint64_t n;           // numbers of g
     uint32_t width;       // of a row
+    uint32_t first_block;
+};
+
+struct Adam {
+    Moving of[4];
+    const Status* status;
     float beta1, beta2, fresh1, fresh2, step, root_scale, epsilon, decay;
 };
 
 INLINE float normal_or_zero(float x) { return fabsf(x) < 1.17549435e-38f ? 0.0f : x; }
 
 KERNEL(adam, Adam, 256) {
-    uint64_t e = element();
-    if (e >= p.n || !p.status->ok) return;
-    uint64_t at = p.ids ? (uint64_t)p.ids[e / p.width] * p.width + e % p.width : e;
-    float g = p.status->scale * p.g[e];                                     // (1)
-    float m = normal_or_zero(p.beta1 * p.m[at] + p.fresh1 * g);             // (2)
-    float v = normal_or_zero(p.beta2 * p.v[at] + p.fresh2 * (g * g));       // (3)
-    p.w[at] = p.decay * p.w[at] - p.step * m / (sqrtf(v) * p.root_scale + p.epsilon);  // (4)
-    p.m[at] = m;
-    p.v[at] = v;
+    const Moving& group = piece_of_block(p.of);
+    uint64_t e = (uint64_t)(blockIdx.x - group.first_block) * 256 + threadIdx.x;
+    if (e >= group.n || !p.status->ok) return;
+    uint64_t at = group.ids ? (uint64_t)group.ids[e / group.width] * group.width + e % group.width : e;
+    float g = p.status->scale * group.g[e];                                     // (1)
+    float m = normal_or_zero(p.beta1 * group.m[at] + p.fresh1 * g);             // (2)
+    float v = normal_or_zero(p.beta2 * group.v[at] + p.fresh2 * (g * g));       // (3)
+    group.w[at] = p.decay * group.w[at] - p.step * m / (sqrtf(v) * p.root_scale + p.epsilon);  // (4)
+    group.m[at] = m;
+    group.v[at] = v;
 }
 
 struct Average {

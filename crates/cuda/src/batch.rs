@@ -352,12 +352,16 @@ impl At<'_> {
         }
     }
 
-    pub fn mask(&self, dropped: Dropped, noise: Option<Noise>) -> Option<Mask> {
-        noise.filter(|_| dropped.p > 0.0).map(|noise| self.named(dropped, noise))
+    /// A mask for each of these; none if nothing is dropped.
+    pub fn masks(&self, dropped: &[Dropped], noise: Option<Noise>) -> Option<Vec<Mask>> {
+        let noise = noise.filter(|_| dropped.iter().any(|d| d.p > 0.0))?;
+        Some(dropped.iter().map(|&d| self.named(d, noise)).collect())
     }
 
-    /// As [`At::mask`], always one a sentence, a row a sentence.
-    pub fn recurrent_mask(&self, dropped: Dropped, noise: Option<Noise>) -> Option<Mask> {
-        self.mask(dropped, noise).map(|mask| Mask { sentence: 0, step: 0, ..mask })
+    /// As [`At::masks`], always one a sentence, a row a sentence.
+    pub fn recurrent_masks(&self, dropped: &[Dropped], noise: Option<Noise>) -> Option<Vec<Mask>> {
+        let mut masks = self.masks(dropped, noise)?;
+        masks.iter_mut().for_each(|mask| (mask.sentence, mask.step) = (0, 0));
+        Some(masks)
     }
 }

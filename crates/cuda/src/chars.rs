@@ -3,7 +3,7 @@
 use crate::arguments::*;
 use crate::batch::{At, Spelled};
 use crate::description::{CharKind, CharPlaces, Chars};
-use crate::layers::Matrix;
+use crate::layers::{Matrix, job};
 use crate::tables::Strided;
 use crate::{CudaError, Engine, LstmCache, LstmWeights, Span};
 
@@ -157,10 +157,10 @@ impl Engine {
         let dz = Matrix::new(dz, n_chars, n_out);
         let [w, _] = weights.filters;
         let [dw, db] = grads.filters;
-        self.weight_gradient(dz, Matrix::new(x, n_chars, 3 * n_in), dw)?; // (2')
-        self.bias_gradient(dz, db)?;
+        let of_w = self.weight_gradient(dz, Matrix::new(x, n_chars, 3 * n_in), dw, db)?;
         let dx = self.take(n_chars * 3 * n_in)?;
-        self.product(dz, Matrix::new(w, n_out, 3 * n_in), Span::NONE, dx, false)?;
+        let w = Matrix::new(w, n_out, 3 * n_in);
+        self.products(&[of_w, job(dz, w, (dx, 3 * n_in), n_out)])?; // (2')
         let parts = (Strided::whole(dx, n_in), 3 * n_chars, n_in);
         self.row_sums(at, &spelled.touched_chars, parts, sums) // (1')
     }

@@ -1,6 +1,9 @@
 //! The ends of a step: the loss and what the scores get of it, then norm, clipping, Adam, the average.
 
-use crate::arguments::{Adam, Average, CrfLoss, Loss, Outcome as OutcomeArgs, Potentials, Squares};
+use crate::arguments::{
+    Adam, Average, CrfLoss, Loss, Moving, Outcome as OutcomeArgs, Potentials, Squares,
+    SquaresOfAll, numbered,
+};
 use crate::batch::At;
 use crate::forward::Moved;
 use crate::network::{Done, Group, REST, TAG_BYTES, tag_launch};
@@ -76,7 +79,7 @@ impl Network {
         self.engine.launch(kernel, launch, args)?;
         let place = self.places.crf.clone();
         let grads = self.group(REST).grads.part(place.start, place.len());
-        self.engine.sum_parts(parts, b, grads)?;
+        self.engine.sum_later(parts, b, grads);
         Ok((losses, ds))
     }
 
@@ -89,15 +92,17 @@ impl Network {
         moved: &[Option<Moved>; 4],
         rates: &Rates,
     ) -> Done {
-        let squares = self.engine.take(2 * SQUARES * moved.len())?;
-        let mut used = 0;
-        for moved in moved.iter().flatten() {
-            let sums = squares.part(2 * used, 2 * SQUARES).at;
-            let args = Squares { x: moved.grads.at, sums, n: moved.grads.len as u64 };
-            let grid = [SQUARES as u32, 1, 1];
-            self.engine.launch("squares", Launch { grid, block: 256, shared: 8 * 256 }, args)?;
-            used += SQUARES;
+        self.engine.sum_pending()?;
+        let groups = moved.iter().flatten().count();
+        let mut of = [Squares::default(); 4];
+        for (of, moved) in of.iter_mut().zip(moved.iter().flatten()) {
+            *of = Squares { x: moved.grads.at, n: moved.grads.len as u64 };
         }
+        let used = SQUARES * groups;
+        let squares = self.engine.take(2 * used)?;
+        let launch =
+            Launch { grid: [SQUARES as u32, groups as u32, 1], block: 256, shared: 8 * 256 };
+        self.engine.launch("squares", launch, SquaresOfAll { of, sums: squares.at })?;
         let args = OutcomeArgs {
             losses: losses.at,
             squares: squares.at,
@@ -111,41 +116,39 @@ impl Network {
         };
         let launch = Launch { grid: [1; 3], block: 256, shared: 8 * 256 };
         self.engine.launch("outcome", launch, args)?;
-        let groups = self.members[0];
-        for (group, moved) in groups.iter().zip(moved) {
-            if let Some(moved) = moved {
-                self.adam(group, moved, rates)?;
-            }
-        }
-        Ok(())
+        self.adam(moved, rates)
     }
 
-    fn adam(&mut self, group: &Group, moved: &Moved, rates: &Rates) -> Done {
-        let Group { kept: [w, m, v, average], width, .. } = *group;
+    fn adam(&mut self, moved: &[Option<Moved>; 4], rates: &Rates) -> Done {
+        let groups = self.members[0];
+        let moved = || groups.iter().zip(moved).filter_map(|(g, m)| Some((g, m.as_ref()?)));
+        let pieces: Vec<_> = moved()
+            .map(|(&Group { kept: [w, m, v, _], width, .. }, moved)| {
+                let moving = Moving {
+                    w: w.at,
+                    m: m.at,
+                    v: v.at,
+                    g: moved.grads.at,
+                    ids: moved.ids.at,
+                    n: moved.grads.len as u64,
+                    width: width as u32,
+                    first_block: 0,
+                };
+                (moving, moved.grads.len.div_ceil(256) as u32)
+            })
+            .collect();
+        let (of, blocks) = numbered(&pieces);
         let Rates { beta1, beta2, fresh1, fresh2, step, root_scale, epsilon, decay, .. } = *rates;
         let status = self.status.at;
-        let args = Adam {
-            w: w.at,
-            m: m.at,
-            v: v.at,
-            g: moved.grads.at,
-            ids: moved.ids.at,
-            status,
-            n: moved.grads.len as u64,
-            width: width as u32,
-            beta1,
-            beta2,
-            fresh1,
-            fresh2,
-            step,
-            root_scale,
-            epsilon,
-            decay,
-        };
-        self.engine.each("adam", moved.grads.len, args)?;
-        if let Some(kept) = rates.average {
-            let args = Average { average: average.at, w: w.at, status, n: w.len as u64, kept };
-            self.engine.each("average", average.len, args)?;
+        let args =
+            Adam { of, status, beta1, beta2, fresh1, fresh2, step, root_scale, epsilon, decay };
+        let launch = Launch { grid: [blocks, 1, 1], block: 256, shared: 0 };
+        self.engine.launch("adam", launch, args)?;
+        for (&Group { kept: [w, _, _, average], .. }, _) in moved() {
+            if let Some(kept) = rates.average {
+                let args = Average { average: average.at, w: w.at, status, n: w.len as u64, kept };
+                self.engine.each("average", average.len, args)?;
+            }
         }
         Ok(())
     }

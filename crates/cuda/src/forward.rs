@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::batch::At;
 use crate::chars::{CharCache, CharWeights};
-use crate::layers::{Mask, Matrix};
+use crate::layers::{Mask, Matrix, job};
 use crate::network::{Done, Group, REST, VECTORS, WIDE, WORDS};
 use crate::tables::Strided;
 use crate::{
@@ -76,19 +76,12 @@ impl Network {
         let mut layers = Vec::new();
         for (l, layer) in d.layers.iter().enumerate() {
             let sides = self.places.layers[l].len();
-            let (mut inputs, mut masks) = (Vec::new(), Vec::new());
-            for side in 0..sides {
-                let dropped = at.mask(layer.input[side], noise);
-                inputs.push(self.dropped(x, layer.shape.n_in, dropped)?);
-                masks.push(match at.recurrent_mask(layer.recurrent[side], noise) {
-                    None => Span::NONE,
-                    Some(mask) => {
-                        let m = self.engine.take(layout.sentences * layer.shape.n_hidden)?;
-                        self.engine.dropout(Span::NONE, m, layer.shape.n_hidden, mask, false)?;
-                        m
-                    }
-                });
-            }
+            let of_input = at.masks(&layer.input[..sides], noise);
+            let of_state = at.recurrent_masks(&layer.recurrent[..sides], noise);
+            let (n_in, h) = (layer.shape.n_in, layer.shape.n_hidden);
+            let inputs = self.dropped(&vec![x; sides], n_in, n * n_in, of_input)?;
+            let ones = vec![Span::NONE; sides];
+            let masks = self.dropped(&ones, h, layout.sentences * h, of_state)?;
             let weights = self.lstm_weights(l, |place| self.rest(Which::Weights, place));
             let (y, cache) = self.engine.lstm(layer.shape, &weights, inputs, &masks, layout)?; // (4)
             if layer.residual {
@@ -97,7 +90,8 @@ impl Network {
             layers.push(cache);
             x = y;
         }
-        let x = self.dropped(x, d.n_out(), at.mask(d.dense_dropout, noise))?;
+        let masks = at.masks(&[d.dense_dropout], noise);
+        let x = self.dropped(&[x], d.n_out(), n * d.n_out(), masks)?[0];
         let scores = self.engine.take(n * d.n_tags)?;
         let [w, b] = self.places.dense.clone().map(|place| self.rest(Which::Weights, &place));
         let w = Matrix::new(w, d.n_tags, d.n_out());
@@ -114,11 +108,18 @@ impl Network {
         CharWeights::new(span, &self.places.chars)
     }
 
-    /// x ⊙ m, or x itself without a mask.
-    fn dropped(&mut self, x: Span, width: usize, mask: Option<Mask>) -> Result<Span, CudaError> {
-        let Some(mask) = mask else { return Ok(x) };
-        let y = self.engine.take(x.len)?;
-        self.engine.dropout(x, y, width, mask, false)?;
+    /// x ⊙ m of each direction, `len` numbers in rows of `width`; x itself without masks.
+    fn dropped(
+        &mut self,
+        x: &[Span],
+        width: usize,
+        len: usize,
+        masks: Option<Vec<Mask>>,
+    ) -> Result<Vec<Span>, CudaError> {
+        let Some(masks) = masks else { return Ok(x.to_vec()) };
+        let y: Result<Vec<_>, _> = x.iter().map(|_| self.engine.take(len)).collect();
+        let y = y?;
+        self.engine.dropout(x, &y, width, &masks)?;
         Ok(y)
     }
 
@@ -164,13 +165,12 @@ impl Network {
         }
         let ds = Matrix::new(ds, n, d.n_tags);
         let [dw, db] = self.places.dense.clone().map(|place| self.grads(&place));
-        self.engine.weight_gradient(ds, Matrix::new(x, n, d.n_out()), dw)?; // (5')
-        self.engine.bias_gradient(ds, db)?;
+        let of_w = self.engine.weight_gradient(ds, Matrix::new(x, n, d.n_out()), dw, db)?;
         let mut dx = self.engine.take(n * d.n_out())?;
-        let w = self.rest(Which::Weights, &self.places.dense[0]);
-        self.engine.product(ds, Matrix::new(w, d.n_tags, d.n_out()), Span::NONE, dx, false)?;
-        if let Some(mask) = at.mask(d.dense_dropout, Some(noise)) {
-            self.engine.dropout(dx, dx, d.n_out(), mask, false)?;
+        let w = Matrix::new(self.rest(Which::Weights, &self.places.dense[0]), d.n_tags, d.n_out());
+        self.engine.products(&[of_w, job(ds, w, (dx, d.n_out()), d.n_tags)])?; // (5')
+        if let Some(masks) = at.masks(&[d.dense_dropout], Some(noise)) {
+            self.engine.dropout(&[dx], &[dx], d.n_out(), &masks)?;
         }
         for (l, (layer, cache)) in d.layers.iter().zip(layers).enumerate().rev() {
             let weights = self.lstm_weights(l, |place| self.rest(Which::Weights, place));
@@ -179,10 +179,12 @@ impl Network {
             let sides =
                 self.engine.lstm_backward(layer.shape, &weights, &grads, cache, dx, layout)?; // (4')
             dx = self.engine.take(n * layer.shape.n_in)?;
-            for (side, &dx_side) in sides.iter().enumerate() {
-                match at.mask(layer.input[side], Some(noise)) {
-                    None => self.engine.add(dx_side, dx, 1.0, side > 0)?,
-                    Some(m) => self.engine.dropout(dx_side, dx, layer.shape.n_in, m, side > 0)?,
+            match at.masks(&layer.input[..sides.len()], Some(noise)) {
+                Some(m) => self.engine.dropout(&sides, &[dx], layer.shape.n_in, &m)?,
+                None => {
+                    for (side, &dx_side) in sides.iter().enumerate() {
+                        self.engine.add(dx_side, dx, 1.0, side > 0)?;
+                    }
                 }
             }
             if layer.residual {
@@ -196,12 +198,17 @@ impl Network {
         if let Some(v) = d.vectors {
             let rows = Matrix::new(vectors, n, v.columns);
             let dw = self.grads(&self.places.projection);
-            self.engine.weight_gradient(of_words, rows, dw)?; // (2')
+            let of_w = self.engine.weight_gradient(of_words, rows, dw, Span::NONE)?;
+            let mut jobs = vec![of_w];
+            let mut dv = Span::NONE;
             if v.tuned {
-                let dv = self.engine.take(n * v.columns)?;
+                dv = self.engine.take(n * v.columns)?;
                 let w = self.rest(Which::Weights, &self.places.projection);
                 let w = Matrix::new(w, d.embedding, v.columns);
-                self.engine.product(of_words, w, Span::NONE, dv, false)?;
+                jobs.push(job(of_words, w, (dv, v.columns), d.embedding));
+            }
+            self.engine.products(&jobs)?; // (2')
+            if v.tuned {
                 let dv = Strided::whole(dv, v.columns);
                 let touched = &at.batch.touched_vectors;
                 moved[VECTORS] = Some(self.table_gradient(at, VECTORS, touched, dv, lazy)?);

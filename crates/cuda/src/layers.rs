@@ -11,7 +11,11 @@ use crate::{Address, CudaError, Launch, Machine, Span};
 const THREADS: u32 = 256;
 
 /// Edge of the tile that a block of the product makes.
-const TILE: usize = 64;
+const TILE: u32 = 64;
+
+/// Products and sums of a launch, at most.
+const PRODUCTS: usize = 6;
+const SUMS: usize = 16;
 
 /// Tokens that one part of a weight gradient sums over, and the most parts.
 const PART: usize = 256;
@@ -24,6 +28,10 @@ pub struct Engine {
     /// The machine.
     pub machine: Box<dyn Machine>,
     pub(crate) scratch: Scratch,
+    /// Kernels launched so far.
+    pub launches: usize,
+    /// Sums of parts that [`Engine::sum_pending`] will make, with their blocks.
+    pending: Vec<(SumParts, u32)>,
 }
 
 /// A matrix to be multiplied: element (i, j) is number i · `by_row` + j · `by_column`.
@@ -120,7 +128,7 @@ pub struct LstmCache {
 impl Engine {
     /// Over a machine.
     pub fn new(machine: Box<dyn Machine>) -> Self {
-        Self { machine, scratch: Scratch::default() }
+        Self { machine, scratch: Scratch::default(), launches: 0, pending: Vec::new() }
     }
 
     /// Scratch memory for `len` numbers.
@@ -129,6 +137,7 @@ impl Engine {
     }
 
     pub(crate) fn reset(&mut self) {
+        self.pending.clear();
         self.scratch.reset(&mut *self.machine);
     }
 
@@ -151,6 +160,7 @@ impl Engine {
         if launch.grid.contains(&0) {
             return Ok(());
         }
+        self.launches += 1;
         let args = std::ptr::from_ref(&args).cast();
         // SAFETY: `args` is the kernel's struct, as `Args` promises and the assertion above checks.
         // Addresses come from spans of this machine, whose lengths the callers compare with the sizes
@@ -170,84 +180,73 @@ impl Engine {
     /// c (M, N) = a b + bias, or += with `add`.
     pub(crate) fn product(&mut self, a: Matrix, b: Matrix, bias: Span, c: Span, add: bool) -> Done {
         assert_eq!(c.len, a.rows * b.columns, "c is ({}, {})", a.rows, b.columns);
-        self.product_parts(a, b, bias, (c, b.columns), a.columns, add)
+        let job = Product { add: u32::from(add), ..job(a, b, (c, b.columns), a.columns) };
+        assert!(bias.at == 0 || bias.len == b.columns, "a bias for {} columns", b.columns);
+        self.products(&[Product { bias: bias.at, ..job }])
     }
 
     /// c += a b for some of the columns of a matrix.
     pub(crate) fn add_product(&mut self, a: Matrix, b: Matrix, c: Matrix) -> Done {
         assert_eq!((c.rows, c.columns), (a.rows, b.columns), "c is shaped like a b");
-        self.product_parts(a, b, Span::NONE, (c.span, c.by_row), a.columns, true)
+        self.products(&[Product { add: 1, ..job(a, b, (c.span, c.by_row), a.columns) }])
     }
 
-    /// c (parts, M, N): a b over `part` columns of a at a time.
-    fn product_parts(
-        &mut self,
-        a: Matrix,
-        b: Matrix,
-        bias: Span,
-        (c, c_m): (Span, usize),
-        part: usize,
-        add: bool,
-    ) -> Done {
-        let (m, n, k) = (a.rows, b.columns, a.columns);
-        let parts = k.div_ceil(part);
-        assert_eq!(b.rows, k, "a ({m}, {k}) b ({}, {n})", b.rows);
-        assert!(c.len + c_m >= parts * m * c_m + n, "c is {parts} times ({m}, {n})");
-        assert!(bias.at == 0 || bias.len == n, "a bias for {n} columns");
-        let args = Product {
-            a: a.span.at,
-            b: b.span.at,
-            bias: bias.at,
-            c: c.at,
-            m: m as u32,
-            n: n as u32,
-            k: k as u32,
-            a_m: a.by_row as u32,
-            a_k: a.by_column as u32,
-            b_k: b.by_row as u32,
-            b_n: b.by_column as u32,
-            c_m: c_m as u32,
-            part: part as u32,
-            add: u32::from(add),
-        };
-        let grid = [n.div_ceil(TILE) as u32, m.div_ceil(TILE) as u32, parts as u32];
-        self.launch("product", Launch { grid, block: THREADS, shared: 4 * 2 * 16 * 68 }, args)
-    }
-
-    /// dw = dyᵀ x over all tokens, in parts that are added from the first to the last.
-    pub(crate) fn weight_gradient(&mut self, dy: Matrix, x: Matrix, dw: Span) -> Done {
-        let part = part_of(dy.rows);
-        let parts = dy.rows.div_ceil(part);
-        if parts == 1 {
-            return self.product(dy.t(), x, Span::NONE, dw, false);
+    /// Products that do not need each other, as few launches as they fit.
+    pub(crate) fn products(&mut self, jobs: &[Product]) -> Done {
+        let tiles = |n: u32| n.div_ceil(TILE);
+        let blocks = |j: &Product| tiles(j.m) * tiles(j.n) * j.k.div_ceil(j.part.max(1));
+        let jobs: Vec<_> = jobs.iter().map(|j| (*j, blocks(j))).collect();
+        for jobs in jobs.chunks(PRODUCTS) {
+            let (of, blocks) = numbered(jobs);
+            let launch = Launch { grid: [blocks, 1, 1], block: 128, shared: 4 * 2 * 2 * 16 * 68 };
+            self.launch("products", launch, Products { of })?;
         }
-        let sums = self.take(parts * dw.len)?;
-        self.product_parts(dy.t(), x, Span::NONE, (sums, x.columns), part, false)?;
-        self.sum_parts(sums, parts, dw)
+        Ok(())
     }
 
-    /// db = the sum of the rows of dy.
-    pub(crate) fn bias_gradient(&mut self, dy: Matrix, db: Span) -> Done {
-        let (m, n, part) = (dy.rows, dy.columns, part_of(dy.rows));
-        assert!(db.len == n && dy.by_column == 1, "a gradient a column");
-        let parts = m.div_ceil(part);
-        let sums = self.take(parts * n)?;
-        let args = ColumnSums {
-            a: dy.span.at,
-            sums: sums.at,
-            m: m as u32,
-            n: n as u32,
-            part: part as u32,
+    /// dw = dyᵀ x over all tokens and db = the sum of the rows of dy: a product for [`Engine::products`], in parts that
+    /// [`Engine::sum_pending`] adds from the first to the last.
+    pub(crate) fn weight_gradient(
+        &mut self,
+        dy: Matrix,
+        x: Matrix,
+        dw: Span,
+        db: Span,
+    ) -> Result<Product, CudaError> {
+        let part = PART.max(dy.rows.div_ceil(MOST_PARTS)).min(dy.rows.max(1));
+        let parts = dy.rows.div_ceil(part);
+        assert!(db.at == 0 || db.len == dy.columns, "a gradient a column");
+        assert_eq!(dw.len, dy.columns * x.columns, "a gradient a weight");
+        let [to_w, to_b] = match parts {
+            1 => [dw, db],
+            _ => {
+                let mut sums = [Span::NONE; 2];
+                for (sums, gradient) in sums.iter_mut().zip([dw, db]).filter(|(_, g)| g.at != 0) {
+                    *sums = self.take(parts * gradient.len)?;
+                    self.sum_later(*sums, parts, gradient);
+                }
+                sums
+            }
         };
-        let grid = [n.div_ceil(THREADS as usize) as u32, parts as u32, 1];
-        self.launch("column_sums", Launch { grid, block: THREADS, shared: 0 }, args)?;
-        self.sum_parts(sums, parts, db)
+        Ok(Product { sums: to_b.at, ..job(dy.t(), x, (to_w, x.columns), part) })
     }
 
-    pub(crate) fn sum_parts(&mut self, parts: Span, count: usize, sum: Span) -> Done {
+    /// `sum` = the sum of `count` rows, once [`Engine::sum_pending`] is called.
+    pub(crate) fn sum_later(&mut self, parts: Span, count: usize, sum: Span) {
         assert_eq!(parts.len, count * sum.len, "{count} parts of {}", sum.len);
         let (n, count) = (sum.len as u32, count as u32);
-        self.each("sum_parts", sum.len, SumParts { parts: parts.at, sum: sum.at, n, count })
+        let piece = SumParts { parts: parts.at, sum: sum.at, n, count, ..SumParts::default() };
+        self.pending.push((piece, n.div_ceil(THREADS)));
+    }
+
+    /// The sums of all parts that there are.
+    pub(crate) fn sum_pending(&mut self) -> Done {
+        for pieces in std::mem::take(&mut self.pending).chunks(SUMS) {
+            let (of, blocks) = numbered(pieces);
+            let launch = Launch { grid: [blocks, 1, 1], block: THREADS, shared: 0 };
+            self.launch("sum_parts", launch, SumsOfParts { of })?;
+        }
+        Ok(())
     }
 
     /// y = x / m, or (y + x) / m with `add`.
@@ -257,41 +256,41 @@ impl Engine {
         self.each("add", n, Add { x, y, n: n as u64, divisor, add: u32::from(add) })
     }
 
-    /// y (N, width) = x ⊙ m, or +=; without x, the masks themselves, a row a sentence.
-    pub(crate) fn dropout(
-        &mut self,
-        x: Span,
-        y: Span,
-        width: usize,
-        mask: Mask,
-        add: bool,
-    ) -> Done {
-        assert!(x.at == 0 || x.len == y.len, "y is shaped like x");
+    /// Of each direction y (N, width) = x ⊙ m under a mask of its own; without x, the masks themselves, a row a
+    /// sentence. With one y for several directions, their sum.
+    pub(crate) fn dropout(&mut self, x: &[Span], y: &[Span], width: usize, masks: &[Mask]) -> Done {
+        let (mask, len) = (masks[0], y[0].len);
+        assert!(x.len() == masks.len() && x.len() <= 2, "a mask a direction");
+        assert!(y.len() == 1 || y.len() == x.len(), "one y, or one a direction");
+        assert!(y.iter().all(|y| y.len == len), "y of one shape");
+        assert!(x.iter().all(|x| x.at == 0 || x.len == len), "y is shaped like x");
+        assert!(masks.iter().all(|m| m.p == mask.p), "directions drop as much");
         let args = Dropout {
-            x: x.at,
-            y: y.at,
+            x: both(x, |x| x.at),
+            y: both(y, |y| y.at),
+            name: both(masks, |mask| mask.name),
             sentence: mask.sentence,
             step: mask.step,
             numbers: mask.numbers.at,
-            rows: (y.len / width) as u32,
+            rows: (len / width) as u32,
             width: width as u32,
             key0: mask.seed as u32,
             key1: (mask.seed >> 32) as u32,
             epoch: mask.epoch,
-            name: mask.name,
             // A draw is k / 2²⁴, and k / 2²⁴ < p where k < p 2²⁴.
             threshold: (mask.p * f64::from(1 << 24)).ceil() as u32,
             keep: (1.0 / (1.0 - mask.p)) as f32,
-            add: u32::from(add),
+            sides: x.len() as u32,
+            sum: u32::from(y.len() < x.len()),
         };
-        self.each("dropout", y.len, args)
+        self.each("dropout", len, args)
     }
 
     /// Whether a layer of this width goes through time in one launch here, and its shared memory.
     fn whole_walk(&self, n_hidden: usize) -> Option<[usize; 2]> {
         let shared = match n_hidden {
-            64 => [4 * 2 * 4 * 64, 4 * 2 * 4 * 4 * 68],
-            128 => [4 * (2 * 4 * 128 + 64 * 512), 4 * (2 * 4 * 4 * 132 + 64 * 512)],
+            64 => [4 * 2 * 4 * 72, 4 * 2 * 4 * 264],
+            128 => [4 * (2 * 4 * 136 + 64 * 512), 4 * (2 * 4 * 520 + 64 * 512)],
             _ => return None,
         };
         shared.iter().all(|&s| s <= self.machine.shared_memory()).then_some(shared)
@@ -311,22 +310,24 @@ impl Engine {
         let stride = h * weights.len();
         let y = self.take(tokens * stride)?;
         let (mut sides, mut gates, mut h_prev) = (Vec::new(), Vec::new(), Vec::new());
+        let mut projections = Vec::new();
         for ((w, &x), &mask) in weights.iter().zip(&x).zip(masks) {
             assert_eq!((w.w_hh.len, w.b.len), (4 * h * h, 4 * h), "weights for a state of {h}");
             assert!(mask.at == 0 || mask.len == sentences * h, "a mask a sentence");
             let a = self.take(tokens * 4 * h)?;
             let x = Matrix::new(x, tokens, shape.n_in);
             let w_ih = Matrix::new(w.w_ih, 4 * h, shape.n_in);
-            self.product(x, w_ih.t(), w.b, a, false)?; // (2)
+            let product = job(x, w_ih.t(), (a, 4 * h), shape.n_in);
+            projections.push(Product { bias: w.b.at, ..product });
             let [c, prev] = [self.take(tokens * h)?, self.take(tokens * h)?];
             let at = Side { w_hh: w.w_hh.at, mask: mask.at, gates: a.at, c: c.at, h_prev: prev.at };
             sides.push(at);
             gates.push(a);
             h_prev.push(prev);
         }
+        self.products(&projections)?; // (2)
         let arguments = Lstm {
-            front: sides[0],
-            back: *sides.last().expect("a layer has a direction"),
+            side: both(&sides, |&side| side),
             starts,
             y: y.at,
             dy: 0,
@@ -352,7 +353,7 @@ impl Engine {
                 self.launch(kernel, Launch { grid, block: 4 * h, shared }, arguments)
             }
             None => (0..steps).try_for_each(|walked| {
-                let launch = step_launch(h as usize, sentences as usize, sides, 5);
+                let launch = step_launch(h as usize, sentences as usize, sides, 16, 68);
                 self.launch("lstm_step_forward", launch, Lstm { walked, ..arguments })
             }),
         }
@@ -383,35 +384,59 @@ impl Engine {
                 for walked in (0..layout.steps as u32).rev() {
                     let lstm = Lstm { walked, ..arguments };
                     let args = LstmBack { lstm, dc_front: dc.at, dc_back };
-                    let launch = step_launch(h, layout.sentences, sides, 2);
+                    let launch = step_launch(h, layout.sentences, sides, 32, 34);
                     self.launch("lstm_step_backward", launch, args)?;
                 }
             }
         }
-        let mut dx = Vec::new();
+        let (mut dx, mut jobs) = (Vec::new(), Vec::new());
         for side in 0..sides {
             let da = Matrix::new(cache.gates[side], tokens, 4 * h);
             let h_prev = Matrix::new(cache.h_prev[side], tokens, h);
             let x = Matrix::new(cache.x[side], tokens, shape.n_in);
-            self.weight_gradient(da, h_prev, grads[side].w_hh)?; // (2')
-            self.weight_gradient(da, x, grads[side].w_ih)?;
-            self.bias_gradient(da, grads[side].b)?;
+            jobs.push(self.weight_gradient(da, h_prev, grads[side].w_hh, Span::NONE)?);
+            jobs.push(self.weight_gradient(da, x, grads[side].w_ih, grads[side].b)?);
             let to = self.take(tokens * shape.n_in)?;
             let w_ih = Matrix::new(weights[side].w_ih, 4 * h, shape.n_in);
-            self.product(da, w_ih, Span::NONE, to, false)?;
+            jobs.push(job(da, w_ih, (to, shape.n_in), 4 * h));
             dx.push(to);
         }
+        self.products(&jobs)?; // (2')
         Ok(dx)
     }
 }
 
-/// Rows of one part of a sum over `rows`.
-fn part_of(rows: usize) -> usize {
-    PART.max(rows.div_ceil(MOST_PARTS)).min(rows.max(1))
+/// c (parts, M, N), rows `c_m` apart: a b over `part` columns of a at a time.
+pub(crate) fn job(a: Matrix, b: Matrix, (c, c_m): (Span, usize), part: usize) -> Product {
+    let (m, n, k) = (a.rows, b.columns, a.columns);
+    let parts = k.div_ceil(part.max(1));
+    assert_eq!(b.rows, k, "a ({m}, {k}) b ({}, {n})", b.rows);
+    assert!(c.len + c_m >= parts * m * c_m + n, "c is {parts} times ({m}, {n})");
+    Product {
+        a: a.span.at,
+        b: b.span.at,
+        c: c.at,
+        m: m as u32,
+        n: n as u32,
+        k: k as u32,
+        a_m: a.by_row as u32,
+        a_k: a.by_column as u32,
+        b_k: b.by_row as u32,
+        b_n: b.by_column as u32,
+        c_m: c_m as u32,
+        part: part as u32,
+        ..Product::default()
+    }
 }
 
-/// One step of the walk: blocks of 16 units of 16 sentences, `tiles` tiles of shared memory.
-fn step_launch(n_hidden: usize, sentences: usize, sides: usize, tiles: usize) -> Launch {
-    let grid = [n_hidden.div_ceil(16) as u32, sentences.div_ceil(16) as u32, sides as u32];
-    Launch { grid, block: 256, shared: 4 * tiles * 16 * 17 }
+/// What a kernel is told of both directions; of one, the same twice.
+fn both<T, U>(of: &[T], told: impl Fn(&T) -> U) -> [U; 2] {
+    [told(&of[0]), told(of.last().expect("a layer has a direction"))]
+}
+
+/// One step of the walk: blocks of so many units of 64 sentences; a tile of sentences and one of W_hh with rows of
+/// `row` numbers in shared memory.
+fn step_launch(h: usize, sentences: usize, sides: usize, units: usize, row: usize) -> Launch {
+    let grid = [h.div_ceil(units) as u32, sentences.div_ceil(64) as u32, sides as u32];
+    Launch { grid, block: 256, shared: 4 * 16 * (68 + row) }
 }

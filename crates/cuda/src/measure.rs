@@ -95,6 +95,7 @@ impl<'a> LayerTimes<'a> {
             }
             Part::Both => {
                 e.lstm_backward(shape, &self.weights, &self.grads, cache, self.dy, layout)?;
+                e.sum_pending()?;
             }
         }
         e.machine.read_clock()

@@ -195,6 +195,11 @@ impl Network {
         &*self.engine.machine
     }
 
+    /// Kernels launched so far.
+    pub fn launches(&self) -> usize {
+        self.engine.launches
+    }
+
     /// Copies weights, moments or the average to the machine.
     ///
     /// # Panics

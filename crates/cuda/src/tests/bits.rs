@@ -3,7 +3,7 @@
 //! softmax and the CRF, whose e^x and logarithm are the device's own.
 
 use super::*;
-use crate::arguments::{Adam, Average, Dropout, Squares};
+use crate::arguments::{Adam, Average, Dropout, Moving, Squares, SquaresOfAll, numbered};
 use crate::layers::Matrix;
 use crate::{CharKind, Launch};
 
@@ -15,8 +15,8 @@ fn same(what: &str, got: u64, want: u64) {
 #[test]
 fn of_layers() {
     for (n_hidden, want) in [
-        (64, 0x45bc_2f88_29ef_1a52_u64),
-        (128, 0xd31b_a02e_75e2_6c04),
+        (64, 0xf67a_24dc_7fba_e0f2_u64),
+        (128, 0x1921_2763_b27e_8456),
         (256, 0x0a6a_d27f_774a_67b0),
         (20, 0x68c2_dc50_dedb_e010),
     ] {
@@ -49,8 +49,9 @@ fn of_products_and_sums_over_many_tokens() {
     let (on_x, on_dy) = (e.put(&x), e.put(&dy));
     let (x, dy) = (Matrix::new(on_x, k, m), Matrix::new(on_dy, k, n));
     let [dw, db, y] = [n * m, n, k * n].map(|len| e.poisoned(len));
-    e.weight_gradient(dy, x, dw).unwrap();
-    e.bias_gradient(dy, db).unwrap();
+    let job = e.weight_gradient(dy, x, dw, db).unwrap();
+    e.products(&[job]).unwrap();
+    e.sum_pending().unwrap();
     e.product(x, Matrix::new(dw, n, m).t(), db, y, false).unwrap();
     let all = [dw, db, y].map(|span| e.get(span)).concat();
     same("products", hash(all), 0xcda1_f182_f96d_86f8);
@@ -69,15 +70,20 @@ fn of_a_step() {
     let (ids, scale) = (e.put_bits(&ids), 0.3f32);
     let status = e.put_bits(&[0, 0, 0, 0, scale.to_bits(), 1, 0, 0]).at;
     let n = g.len as u64;
-    let args = Adam {
+    let moving = Moving {
         w: w.at,
         m: m.at,
         v: v.at,
         g: g.at,
         ids: ids.at,
-        status,
         n,
         width: width as u32,
+        first_block: 0,
+    };
+    let (of, blocks) = numbered(&[(moving, g.len.div_ceil(256) as u32)]);
+    let args = Adam {
+        of,
+        status,
         beta1: 0.9,
         beta2: 0.999,
         fresh1: 0.1,
@@ -87,16 +93,18 @@ fn of_a_step() {
         epsilon: 1e-8,
         decay: 0.999,
     };
-    e.each("adam", g.len, args).unwrap();
+    e.launch("adam", Launch { grid: [blocks, 1, 1], block: 256, shared: 0 }, args).unwrap();
     let args = Average { average: a.at, w: w.at, status, n: w.len as u64, kept: 0.9 };
     e.each("average", w.len, args).unwrap();
     let sums = e.poisoned(2 * 3);
     let launch = Launch { grid: [3, 1, 1], block: 256, shared: 8 * 256 };
-    e.launch("squares", launch, Squares { x: g.at, sums: sums.at, n }).unwrap();
+    let of = [Squares { x: g.at, n }; 4];
+    e.launch("squares", launch, SquaresOfAll { of, sums: sums.at }).unwrap();
     let (mask, numbers) = (e.poisoned(rows * width), e.put_bits(&[5, 1, 4, 1, 5, 9, 2, 6, 5]).at);
     let args = Dropout {
-        x: 0,
-        y: mask.at,
+        x: [0; 2],
+        y: [mask.at; 2],
+        name: [2; 2],
         sentence: 0,
         step: 0,
         numbers,
@@ -105,10 +113,10 @@ fn of_a_step() {
         key0: 12,
         key1: 0,
         epoch: 3,
-        name: 2,
         threshold: 5 << 20,
         keep: 1.5,
-        add: 0,
+        sides: 1,
+        sum: 0,
     };
     e.each("dropout", mask.len, args).unwrap();
     let all = [w, m, v, a, sums, mask].map(|span| e.get(span)).concat();

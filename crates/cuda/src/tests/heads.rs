@@ -47,6 +47,7 @@ fn loss(
         .with_batch(0, |n, at| {
             let scores = n.engine.put(scores);
             let (losses, ds) = n.loss(at, scores)?;
+            n.engine.sum_pending()?;
             let bytes: Vec<u32> = n.engine.get(losses).iter().map(|v| v.to_bits()).collect();
             let double = |b: &[u32]| f64::from_bits(u64::from(b[0]) | u64::from(b[1]) << 32);
             let losses: Vec<f64> = bytes.chunks_exact(2).map(double).collect();

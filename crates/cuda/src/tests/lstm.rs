@@ -88,6 +88,7 @@ impl Case {
         let y = e.get(y);
         let dy = e.put(&self.dy);
         let dx = e.lstm_backward(self.shape, &weights, &grads, cache, dy, layout).unwrap();
+        e.sum_pending().unwrap();
         let side =
             |(dx, g): (&Span, &LstmWeights)| [e.get(*dx), e.get(g.w_ih), e.get(g.w_hh), e.get(g.b)];
         Out { y, sides: dx.iter().zip(&grads).map(side).collect() }

@@ -70,8 +70,9 @@ pub(super) fn check_gradients(rows: usize, orders: &[i32]) {
         let (dw, db) = (e.poisoned(9 * 21), e.poisoned(9));
         let (on_x, on_dy) = (e.put(&x), e.put(&dy));
         let (on_x, on_dy) = (Matrix::new(on_x, rows, 21), Matrix::new(on_dy, rows, 9));
-        e.weight_gradient(on_dy, on_x, dw).unwrap();
-        e.bias_gradient(on_dy, db).unwrap();
+        let job = e.weight_gradient(on_dy, on_x, dw, db).unwrap();
+        e.products(&[job]).unwrap();
+        e.sum_pending().unwrap();
         let (dw, db) = (e.get(dw), e.get(db));
         assert_gradient(&format!("dw over {rows}"), &dw, &plain_w, &want);
         assert_gradient("db", &db, &plain_b, &matrix(&dy, 9).sum_axis(Axis(0)));

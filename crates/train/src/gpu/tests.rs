@@ -188,6 +188,21 @@ fn a_step_by_the_kernels_has_the_losses_and_gradients_of_the_trainer() {
     }
 }
 
+/// Small batches take as long as their launches.
+#[test]
+fn a_step_of_fast_is_23_launches() {
+    let Some(shim) = machine(0) else { return };
+    let long = ["now and Mary"; 30].join(" "); // more tokens than one part of a gradient sums over
+    let tags = ["O O B-per"; 30].join(" ");
+    let trainer = trainer_on(&[(&long[..], &tags[..]); 3], &[], &[]);
+    let mut gpu = Gpu::new(shim, &trainer).unwrap();
+    gpu.push(&trainer).unwrap();
+    let rates = trainer.config.adam_settings().rates(1, 0.01, 1.0);
+    let job = Job { sentences: &[0, 1, 2], next: None, rates, average: None };
+    assert!(gpu.step(&trainer, &job).unwrap().finite);
+    assert_eq!(gpu.network.launches(), 23);
+}
+
 #[test]
 fn twenty_steps_by_the_kernels_follow_the_trainers() {
     let more = [("epochs", "5"), ("batch", "2")]; // 4 batches an epoch, staged one ahead
