@@ -4,7 +4,7 @@
 //
 //   (1)  A, b, e = weights, or minus infinity for what is forbidden
 //   (2)  v_1(j) = b_j + s_1j      v_t(j) = s_tj + log sum_i exp(alpha_{t-1}(i) + A_ij)
-//        l_t = log sum_j exp v_t(j)      alpha_t = v_t - l_t
+//        l_t = max_j v_t(j)       alpha_t = v_t - l_t
 //   (3)  l_{T+1} = log sum_j exp(alpha_T(j) + e_j)      log Z = sum of l
 //   (4)  L = w sum over sentences (log Z - score of y)
 //
@@ -13,11 +13,11 @@
 //        P(y_{t-1} = i, y_t = j) = exp(alpha_{t-1}(i) + A_ij + b_t(j))
 //   (1') ds, dA, db, de = w (what the model expects - what is there)
 //
-// All are logarithms, scaled at every step so that exp alpha adds up to 1: no score is too large, and f32 is
-// enough. What the rules forbid is minus infinity and gets no gradient. A block takes a sentence; thread j takes
-// tag j, and j + the number of threads, and so on. The transitions' gradients are left a row a sentence, to be
-// added from the first to the last. A and its gradient lie in shared memory (crf_loss) or, with more tags than have
-// room there, where they are (crf_loss_wide).
+// All are logarithms, scaled at every step so that the largest alpha is 0: no score is too large, and f32 is enough.
+// Any l_t would do, since log Z gets back what is taken away; the maximum needs no exponentials. What the rules forbid is
+// minus infinity and gets no gradient. A block takes a sentence; thread j takes tag j, and j + the number of threads, and
+// so on. The transitions' gradients are left a row a sentence, to be added from the first to the last. A and its gradient
+// lie in shared memory (crf_loss) or, with more tags than have room there, where they are (crf_loss_wide).
 #include "device.h"
 
 struct Potentials {
@@ -61,14 +61,20 @@ INLINE float log_sum_exp(const float* x, float l, const float* y, uint32_t strid
     return top + logf(sum);
 }
 
+INLINE float largest(const float* x, uint32_t n) {
+    float top = MINUS_INFINITY;
+    for (uint32_t i = 0; i < n; i++) top = x[i] > top || x[i] != x[i] ? x[i] : top;
+    return top;
+}
+
 template <bool IN_SHARED>
 INLINE void crf_loss_of(const CrfLoss& p) {
     const uint32_t K = p.n_tags, first = threadIdx.x, threads = blockDim.x, r = blockIdx.x, length = p.lengths[r];
     float* part = p.parts + (uint64_t)r * (K * K + 2 * K);
     SHARED(float, edge);              // (2, K) b, e
-    float* zeros = edge + 2 * K;      // (K)
-    float* x_both = zeros + K;        // (2, K) alpha on the way there, b_t on the way back
-    float* beta = x_both + 2 * K;     // (K) beta_t(j) is its thread's
+    float* x_both = edge + 2 * K;     // (2, K) v_t on the way there, b_t on the way back
+    float* alphas = x_both + 2 * K;   // (2, K) alpha_t and alpha_{t-1} on the way back
+    float* beta = alphas + 2 * K;     // (K) beta_t(j) is its thread's
     float* a_shared = beta + K;       // (K, K)
     const float* a = IN_SHARED ? a_shared : p.potentials;
     float* pairs = IN_SHARED ? a_shared + K * K : part;  // (K, K) expected less right pairs; column j is its thread's
@@ -78,7 +84,6 @@ INLINE void crf_loss_of(const CrfLoss& p) {
             pairs[i * K + j] = 0.0f;
         }
     for (uint32_t e = first; e < 2 * K; e += threads) edge[e] = p.potentials[K * K + e];
-    for (uint32_t e = first; e < K; e += threads) zeros[e] = 0.0f;
     __syncthreads();
 
     double loss = 0.0;
@@ -88,11 +93,11 @@ INLINE void crf_loss_of(const CrfLoss& p) {
         const float* x_prev = x_both + ((t + 1) & 1) * K;
         uint64_t row = p.starts[t] + r;
         for (uint32_t j = first; j < K; j += threads) {
-            float from = t ? log_sum_exp(x_prev, l, a + j, K, K) : edge[j];
-            x[j] = p.scores[row * K + j] + from;  // (2)
+            float score = p.scores[row * K + j];
+            x[j] = score + (t ? log_sum_exp(x_prev, l, a + j, K, K) : edge[j]);  // (2)
         }
         __syncthreads();
-        l = log_sum_exp(x, 0.0f, zeros, 1, K);
+        l = largest(x, K);  // (2)
         for (uint32_t j = first; j < K; j += threads) p.alpha[row * K + j] = x[j] - l;
         if (first == 0) {
             uint32_t y = p.tags[row];
@@ -106,13 +111,20 @@ INLINE void crf_loss_of(const CrfLoss& p) {
     const float l_end = log_sum_exp(x_last, l, edge + K, 1, K);  // (3)
     if (first == 0) p.losses[r] = loss + l_end - edge[K + p.tags[last]];
 
-    for (uint32_t j = first; j < K; j += threads) beta[j] = edge[K + j] - l_end;  // (3')
+    for (uint32_t j = first; j < K; j += threads) {
+        beta[j] = edge[K + j] - l_end;  // (3')
+        alphas[((length - 1) & 1) * K + j] = p.alpha[last * K + j];
+    }
     __syncthreads();  // x is free, alpha and l are there for all
     for (uint32_t t = length; t-- > 0;) {
         uint64_t row = p.starts[t] + r;
+        const uint64_t prev = t ? p.starts[t - 1] + r : row;
         float* b = x_both + (t & 1) * K;
+        const float* alpha = alphas + (t & 1) * K;
+        float* alpha_prev = alphas + ((t + 1) & 1) * K;
         for (uint32_t j = first; j < K; j += threads) {
-            float excess = expf(p.alpha[row * K + j] + beta[j]) - (p.tags[row] == j ? 1.0f : 0.0f);
+            alpha_prev[j] = p.alpha[prev * K + j];
+            float excess = expf(alpha[j] + beta[j]) - (p.tags[row] == j ? 1.0f : 0.0f);
             float weighted = p.weight * excess;
             p.ds[row * K + j] = weighted;  // (1')
             if (t + 1 == length) part[K * K + K + j] = p.forbidden[K * K + K + j] ? 0.0f : weighted;
@@ -121,10 +133,9 @@ INLINE void crf_loss_of(const CrfLoss& p) {
         }
         __syncthreads();
         if (t == 0) break;
-        const uint64_t prev = p.starts[t - 1] + r;
         for (uint32_t j = first; j < K; j += threads) {
             for (uint32_t i = 0; i < K; i++)
-                pairs[i * K + j] += expf(p.alpha[prev * K + i] + a[i * K + j] + b[j]);
+                pairs[i * K + j] += expf(alpha_prev[i] + a[i * K + j] + b[j]);
             if (p.tags[row] == j) pairs[p.tags[prev] * K + j] -= 1.0f;
             beta[j] = log_sum_exp(b, 0.0f, a + j * K, 1, K);  // (2')
         }

@@ -57,7 +57,7 @@ pub(crate) const VECTORS: usize = 2;
 pub(crate) const REST: usize = 3;
 
 /// Bytes of shared memory a tag that the CRF needs beside its transitions; Viterbi needs fewer.
-pub(crate) const TAG_BYTES: usize = 24;
+pub(crate) const TAG_BYTES: usize = 28;
 
 /// Threads of a block in the kernels with a thread a tag, at most.
 const TAG_THREADS: usize = 128;
