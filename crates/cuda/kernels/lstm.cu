@@ -165,7 +165,7 @@ INLINE void lstm_backward(const Lstm& p) {
     Rows now = walk(p, back, range.end - 1), before = walk(p, back, range.end - 2);
     float c = mine < now.count ? s.c[(uint64_t)(now.first + mine) * H + u] : 0.0f;
     Saved x = saved<H>(p, s, now, before, mine, u, dy);
-    for (uint32_t k = range.end - 1;; k--) {
+    for (uint32_t k = range.end; k-- > range.begin;) {
         float* da = da_both + (k & 1) * SENTENCES * STRIDE;
         if (mine < now.count) {
             cell_backward(x.v, c, x.c_prev, x.dy + dh, dc);  // (5')
