@@ -133,9 +133,7 @@ impl Excess {
     /// (1') for the weights; what is forbidden has no gradient, even where the right tags break the rules.
     fn add_to<F: Real>(mut self, grads: &mut Crf<F>, chain: &Chain, allowed: &Allowed, weight: F) {
         self.pairs.each(chain, |i, j, sum| {
-            if allowed.transitions[i * chain.n_tags() + j] {
-                grads.transitions[[i, j]] += weight * F::of(sum); // (1')
-            }
+            grads.transitions[[i, j]] += weight * F::of(sum); // (1')
         });
         let edges = [
             (&mut grads.start, &allowed.start, self.start),

@@ -24,6 +24,8 @@ pub(super) struct Consequences {
     pub to: Arc<Layout>,
     /// The same for a matrix [to, from].
     pub from: Arc<Layout>,
+    /// For each value of the second its place among those of the first.
+    pub transposed: Vec<u32>,
     pub reach: Reach,
 }
 
@@ -36,9 +38,12 @@ impl Allowed {
     pub fn new(transitions: Vec<bool>, start: Vec<bool>, end: Vec<bool>) -> Self {
         let k = start.len();
         assert_eq!((transitions.len(), end.len()), (k * k, k), "rules for {k} tags");
+        let to = Layout::new(k, |from, to| transitions[from * k + to]);
+        let from = Layout::new(k, |to, from| transitions[from * k + to]);
         let consequences = Consequences {
-            to: Arc::new(Layout::new(k, |from, to| transitions[from * k + to])),
-            from: Arc::new(Layout::new(k, |to, from| transitions[from * k + to])),
+            transposed: from.in_transposed(&to),
+            to: Arc::new(to),
+            from: Arc::new(from),
             reach: Reach::new(&transitions, &start, &end),
         };
         Self { transitions, start, end, consequences: Arc::new(consequences) }

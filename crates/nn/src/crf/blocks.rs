@@ -25,6 +25,9 @@ use tensor::scratch::{self, Lent};
 /// for the sum before.
 pub(super) const WIDE: usize = 16;
 
+/// A place beyond all values.
+const NOWHERE: u32 = u32::MAX;
+
 /// Where the entries of a matrix (K, K) stand that the rules allow.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Layout {
@@ -82,6 +85,22 @@ impl Layout {
         self.blocks.last().map_or(0, |block| block.range().end)
     }
 
+    /// For each value of a matrix with this layout its place among those of the transposed matrix, which has layout
+    /// `other`; [`NOWHERE`] for what is not kept there.
+    pub fn in_transposed(&self, other: &Layout) -> Vec<u32> {
+        let mut places = Vec::with_capacity(self.n_rows() * WIDE);
+        for block in &self.blocks {
+            for &i in &block.rows {
+                let find = |&j: &u32| {
+                    other.find(j as usize, i as usize).map_or(NOWHERE, |place| place as u32)
+                };
+                places.extend(block.columns.iter().map(find));
+                places.resize(places.len().next_multiple_of(WIDE), NOWHERE);
+            }
+        }
+        places
+    }
+
     /// The place of entry i, j among the values, none if its block has no such row.
     fn find(&self, i: usize, j: usize) -> Option<usize> {
         let place = self.places[j];
@@ -137,6 +156,16 @@ impl Blocks {
         let mut mapped = Self::unwritten(&self.layout, f(self.left_out));
         mapped.values.zip_mut_with(&self.values, |to, &from| *to = f(from));
         mapped
+    }
+
+    /// The transposed matrix, which has `layout`; `places` as [`Layout::in_transposed`] gives them.
+    pub fn transposed(&self, layout: &Arc<Layout>, places: &[u32]) -> Self {
+        let mut transposed = Self::unwritten(layout, self.left_out);
+        let (from, to) = (self.values(), transposed.values.as_slice_mut().expect("row-major"));
+        to.iter_mut().zip(places).for_each(|(to, &place)| {
+            *to = from.get(place as usize).copied().unwrap_or(self.left_out);
+        });
+        transposed
     }
 
     /// M_ij.

@@ -68,12 +68,11 @@ impl<F: Real> Crf<F> {
             exp.resize(padded(k), 0.0);
             exp
         };
+        let exp_to = log_to.map(|v| (v - top_transition).exp());
         Chain {
             exp: Exponentials {
-                to: log_to.map(|v| (v - top_transition).exp()),
-                from: Blocks::new(&rules.from, 0.0, |to, from| {
-                    (pair(from, to) - top_transition).exp()
-                }),
+                from: exp_to.transposed(&rules.from, &rules.transposed),
+                to: exp_to,
                 start: padded_exp(&start, top_start),
                 end: padded_exp(&end, top_end),
                 top_transition,

@@ -174,13 +174,16 @@ impl Pairs {
         }
     }
 
-    /// Gives each `from`, `to` with its sum to `f`, every allowed pair among them.
+    /// Gives each allowed `from`, `to` with its sum to `f`.
     pub fn each(&mut self, chain: &Chain, mut f: impl FnMut(usize, usize, f64)) {
-        let blocks = self.whole.each().zip(self.over_e.sums().each()).zip(chain.exp.to.each());
-        for (((block, whole), (_, over_e)), (_, e)) in blocks {
+        let potentials = chain.log_to.each().zip(chain.exp.to.each());
+        let sums = self.whole.each().zip(self.over_e.sums().each());
+        for (((block, a), (_, e)), ((_, whole), (_, over_e))) in potentials.zip(sums) {
             for (r, &i) in block.rows.iter().enumerate() {
                 for (l, &j) in block.columns.iter().enumerate() {
-                    f(i as usize, j as usize, whole[r][l] + over_e[r][l] * e[r][l]);
+                    if a[r][l] > f64::NEG_INFINITY {
+                        f(i as usize, j as usize, whole[r][l] + over_e[r][l] * e[r][l]);
+                    }
                 }
             }
         }
