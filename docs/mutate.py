@@ -33,7 +33,7 @@ PLACE = Path(tempfile.gettempdir()) / "longhand-mutants"
 BEFORE_TESTS = r"(.*?)(#\[cfg\(test\)\]\n[a-z() ]*mod tests \{.*)?"
 TIMEOUT = 900  # seconds for one build and check
 # Functions of nn that make or pass on a gradient; `backward` in a name says so by itself.
-FUNCTIONS = r"\w*backward\w*|cross_entropy|loss|add|add_to|add_windows|add_pairs|words_of_tokens|apply|scale"
+FUNCTIONS = r"\w*backward\w*|cross_entropy|loss|add|add_to|add_waiting|each|add_windows|add_pairs|words_of_tokens|apply|scale"
 # What may go without a wrong gradient: memory handed back, and messages about wrong shapes.
 HARMLESS = r"scratch::give\(|= Lent::from\(dy\);|assert"
 

@@ -103,14 +103,14 @@ impl Batch {
 fn walk(rules: &Allowed, n: usize, path: &mut Vec<u32>, stream: &mut Stream) -> bool {
     let k = rules.n_tags();
     if path.len() == n {
-        return path.last().is_none_or(|&last| rules.end[last as usize]);
+        return path.last().is_none_or(|&last| rules.end()[last as usize]);
     }
     let mut tags: Vec<u32> = (0..k as u32).collect();
     stream.shuffle(&mut tags);
     for tag in tags {
         let allowed = match path.last() {
-            None => rules.start[tag as usize],
-            Some(&from) => rules.transitions[from as usize * k + tag as usize],
+            None => rules.start()[tag as usize],
+            Some(&from) => rules.transitions()[from as usize * k + tag as usize],
         };
         if allowed {
             path.push(tag);

@@ -53,8 +53,8 @@ pub fn example<W: AsRef<str>>(model: &Model, sentences: &[Vec<W>]) -> Value {
 /// Which tags may start, follow each other, and end, or null where all may.
 fn rules(model: &Model) -> Value {
     let Some(rules) = &model.tagger.spec.rules else { return Value::Null };
-    let transitions: Vec<&[bool]> = rules.transitions.chunks(rules.n_tags()).collect();
-    json!({ "transitions": transitions, "start": rules.start, "end": rules.end })
+    let transitions: Vec<&[bool]> = rules.transitions().chunks(rules.n_tags()).collect();
+    json!({ "transitions": transitions, "start": rules.start(), "end": rules.end() })
 }
 
 fn tokens(model: &Model, words: &[&str]) -> Vec<Token> {

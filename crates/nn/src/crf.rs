@@ -27,6 +27,8 @@ use tensor::{Real, scratch};
 use crate::packing::Packing;
 use crate::params;
 
+mod allowed;
+mod blocks;
 mod chain;
 mod decode;
 mod exp;
@@ -37,6 +39,7 @@ mod neighbours;
 mod paths;
 mod scaled;
 
+pub use allowed::Allowed;
 pub use chain::Chain;
 pub use decode::Path;
 pub use neighbours::Neighbours;
@@ -55,35 +58,6 @@ pub struct Crf<F> {
 }
 
 params!(Crf { transitions, start, end });
-
-/// The rules of a tag scheme over K tags.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Allowed {
-    /// (K·K) whether tag `to` may follow tag `from`, at from · K + to.
-    pub transitions: Vec<bool>,
-    /// (K) whether a sentence may begin with the tag.
-    pub start: Vec<bool>,
-    /// (K) whether a sentence may end with it.
-    pub end: Vec<bool>,
-}
-
-impl Allowed {
-    /// Rules that forbid nothing.
-    pub fn all(n_tags: usize) -> Self {
-        let free = |n| vec![true; n];
-        Self { transitions: free(n_tags * n_tags), start: free(n_tags), end: free(n_tags) }
-    }
-
-    /// Number of tags, K.
-    ///
-    /// # Panics
-    /// If the three parts are not for the same number of tags.
-    pub fn n_tags(&self) -> usize {
-        let k = self.start.len();
-        assert_eq!((self.transitions.len(), self.end.len()), (k * k, k), "rules for {k} tags");
-        k
-    }
-}
 
 impl<F: Real> Crf<F> {
     /// All weights 0: at first only the rules speak.
@@ -147,7 +121,7 @@ impl Excess {
         for (t, j) in tags.enumerate() {
             lattice.p[t * width + j] -= 1.0; // (1')
             if let Some(i) = prev {
-                self.pairs.subtract(chain, i, j); // (1')
+                self.pairs.subtract(i, j); // (1')
             }
             prev = Some(j);
         }
@@ -157,12 +131,10 @@ impl Excess {
     }
 
     /// (1') for the weights; what is forbidden has no gradient, even where the right tags break the rules.
-    fn add_to<F: Real>(self, grads: &mut Crf<F>, chain: &Chain, allowed: &Allowed, weight: F) {
-        for ((i, j), d) in grads.transitions.indexed_iter_mut() {
-            if allowed.transitions[i * chain.n_tags() + j] {
-                *d += weight * F::of(self.pairs.get(chain, i, j)); // (1')
-            }
-        }
+    fn add_to<F: Real>(mut self, grads: &mut Crf<F>, chain: &Chain, allowed: &Allowed, weight: F) {
+        self.pairs.each(chain, |i, j, sum| {
+            grads.transitions[[i, j]] += weight * F::of(sum); // (1')
+        });
         let edges = [
             (&mut grads.start, &allowed.start, self.start),
             (&mut grads.end, &allowed.end, self.end),
@@ -335,8 +307,10 @@ mod tests {
     #[test]
     #[should_panic(expected = "the rules allow no tags for a sentence of 1 tokens")]
     fn a_sentence_that_the_rules_leave_no_tags_for_is_refused() {
-        let mut allowed = paths::iobe();
-        allowed.start[0] = false;
+        let iobe = paths::iobe();
+        let mut start = iobe.start.clone();
+        start[0] = false;
+        let allowed = Allowed::new(iobe.transitions, start, iobe.end);
         let (crf, packing) = (crf(0), Packing::new(vec![2, 1]));
         crf.loss(normal(5, 3, K), &[1, 0, 3], &packing, &allowed, 1.0, &mut crf.zeros_like());
     }

@@ -530,9 +530,9 @@ mod tests {
     /// Everything at once: two tables, vectors (trained or not), letters, one layer, wide part, CRF with
     /// rules.
     fn full(kind: CharKind) -> Spec {
-        let mut rules = Allowed::all(4);
-        rules.start[2] = false;
-        rules.transitions[2] = false; // 0 → 2
+        let mut transitions = vec![true; 16];
+        transitions[2] = false; // 0 → 2
+        let rules = Allowed::new(transitions, vec![true, true, false, true], vec![true; 4]);
         let mut spec = plain(Head::Crf);
         spec.tables.push(("suffix".into(), 5));
         spec.encoder.truncate(1);

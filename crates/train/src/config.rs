@@ -521,13 +521,12 @@ impl Config {
 /// Which tags may start, follow each other, and end a sentence.
 fn rules(tags: &TagSet) -> Allowed {
     let ids = || 0..tags.len() as u32;
-    Allowed {
-        start: ids().map(|to| tags.allows(None, Some(to))).collect(),
-        end: ids().map(|from| tags.allows(Some(from), None)).collect(),
-        transitions: ids()
-            .flat_map(|from| ids().map(move |to| tags.allows(Some(from), Some(to))))
-            .collect(),
-    }
+    let pairs = ids().flat_map(|from| ids().map(move |to| (from, to)));
+    Allowed::new(
+        pairs.map(|(from, to)| tags.allows(Some(from), Some(to))).collect(),
+        ids().map(|to| tags.allows(None, Some(to))).collect(),
+        ids().map(|from| tags.allows(Some(from), None)).collect(),
+    )
 }
 
 /// Every key, in the order of the default preset.

@@ -388,11 +388,11 @@ mod tests {
     fn rules(tags: &TagSet) -> Allowed {
         let ids = || 0..tags.len() as u32;
         let pairs = ids().flat_map(|i| ids().map(move |j| (i, j)));
-        Allowed {
-            start: ids().map(|j| tags.allows(None, Some(j))).collect(),
-            end: ids().map(|i| tags.allows(Some(i), None)).collect(),
-            transitions: pairs.map(|(i, j)| tags.allows(Some(i), Some(j))).collect(),
-        }
+        Allowed::new(
+            pairs.map(|(i, j)| tags.allows(Some(i), Some(j))).collect(),
+            ids().map(|j| tags.allows(None, Some(j))).collect(),
+            ids().map(|i| tags.allows(Some(i), None)).collect(),
+        )
     }
 
     fn is_legal(tags: &TagSet, path: &[u32]) -> bool {

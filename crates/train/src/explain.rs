@@ -350,12 +350,12 @@ fn potentials(tagger: &Tagger<f32>) -> Option<Potentials> {
         weights.iter().zip(allowed).map(|(&w, &a)| a.then_some(rounded(w))).collect()
     };
     let pair = |i: usize, j: usize| {
-        rules.transitions[i * spec.tags + j].then_some(rounded(crf.transitions[[i, j]]))
+        rules.transitions()[i * spec.tags + j].then_some(rounded(crf.transitions[[i, j]]))
     };
     Some(Potentials {
         transitions: (0..spec.tags).map(|i| (0..spec.tags).map(|j| pair(i, j)).collect()).collect(),
-        start: edge(&crf.start, &rules.start),
-        end: edge(&crf.end, &rules.end),
+        start: edge(&crf.start, rules.start()),
+        end: edge(&crf.end, rules.end()),
     })
 }
 

@@ -280,7 +280,7 @@ pub fn describe(spec: &Spec) -> Description {
 
 /// 0 for what the rules allow, −∞ for what they forbid: transitions, starts, ends.
 fn potentials(rules: &Allowed) -> Vec<f32> {
-    let all = [&rules.transitions, &rules.start, &rules.end].into_iter().flatten();
+    let all = [rules.transitions(), rules.start(), rules.end()].into_iter().flatten();
     all.map(|&allowed| if allowed { 0.0 } else { f32::NEG_INFINITY }).collect()
 }
 

@@ -141,10 +141,10 @@ fn potentials(run: &Run) -> impl Fn(usize, usize) -> Option<f64> {
     let rules = tagger.spec.rules.clone().unwrap_or_else(|| Allowed::all(k));
     move |i, j| {
         let (allowed, w) = match (i.checked_sub(1), j < k) {
-            (None, true) => (rules.start[j], crf.start[j]),
+            (None, true) => (rules.start()[j], crf.start[j]),
             (None, false) => (false, 0.0),
-            (Some(i), true) => (rules.transitions[i * k + j], crf.transitions[[i, j]]),
-            (Some(i), false) => (rules.end[i], crf.end[i]),
+            (Some(i), true) => (rules.transitions()[i * k + j], crf.transitions[[i, j]]),
+            (Some(i), false) => (rules.end()[i], crf.end[i]),
         };
         allowed.then_some(f64::from(w))
     }

@@ -65,27 +65,27 @@ fn rules(k: usize) -> Allowed {
     let edge = |which| drawn(which, k).enumerate().map(|(i, a)| with_0(i, a)).collect();
     let transitions =
         drawn(50, k * k).enumerate().map(|(e, a)| with_0(e / k, a) || e % k == 0).collect();
-    Allowed { transitions, start: edge(51), end: edge(52) }
+    Allowed::new(transitions, edge(51), edge(52))
 }
 
 fn forbidden(rules: &Allowed) -> Vec<f32> {
-    let all = [&rules.transitions, &rules.start, &rules.end].into_iter().flatten();
+    let all = [rules.transitions(), rules.start(), rules.end()].into_iter().flatten();
     all.map(|&allowed| if allowed { 0.0 } else { f32::NEG_INFINITY }).collect()
 }
 
 /// Tags that keep the rules.
 fn legal(rules: &Allowed, packing: &Packing) -> Vec<u32> {
-    let k = rules.start.len();
+    let k = rules.n_tags();
     let drawn = whole(53, packing.rows(), k);
     let mut tags = vec![0; packing.rows()];
     for (r, &n) in packing.lengths().iter().enumerate() {
         for t in 0..n {
             let want = drawn[packing.row(r, t)] as usize;
             let before = match t {
-                0 => rules.start[want],
-                _ => rules.transitions[tags[packing.row(r, t - 1)] as usize * k + want],
+                0 => rules.start()[want],
+                _ => rules.transitions()[tags[packing.row(r, t - 1)] as usize * k + want],
             };
-            let after = t + 1 < n || rules.end[want];
+            let after = t + 1 < n || rules.end()[want];
             tags[packing.row(r, t)] = if before && after { want as u32 } else { 0 };
         }
     }

@@ -84,7 +84,7 @@ fn potentials(crf: &Crf<f32>, rules: &Allowed) -> Value {
     let ruled = |w: f32, allowed: bool| allowed.then_some(w);
     let transitions: Vec<Vec<Option<f32>>> = (0..k)
         .map(|i| {
-            (0..k).map(|j| ruled(crf.transitions[[i, j]], rules.transitions[i * k + j])).collect()
+            (0..k).map(|j| ruled(crf.transitions[[i, j]], rules.transitions()[i * k + j])).collect()
         })
         .collect();
     let edge = |w: &Array1<f32>, allowed: &[bool]| {
@@ -92,8 +92,8 @@ fn potentials(crf: &Crf<f32>, rules: &Allowed) -> Value {
     };
     json!({
         "transitions": transitions,
-        "start": edge(&crf.start, &rules.start),
-        "end": edge(&crf.end, &rules.end),
+        "start": edge(&crf.start, rules.start()),
+        "end": edge(&crf.end, rules.end()),
     })
 }
 

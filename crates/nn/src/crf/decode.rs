@@ -49,11 +49,14 @@ impl Chain {
                 || self.fill(sentence, &mut v),
             );
             let rows = v.chunks_exact(self.width());
-            let mut to = self.end.as_slice();
+            let mut next = None;
             for (t, v) in rows.enumerate().rev() {
-                let tag = first_largest(v.iter().zip(to).map(|(v, a)| v + a)); // (2)
-                tags[packing.row(r, t)] = tag;
-                to = self.transitions_to(tag as usize);
+                let tag = match next {
+                    None => first_largest(v.iter().zip(&self.end).map(|(v, e)| v + e).enumerate()),
+                    Some(to) => first_largest(self.log_to.column(to).map(|(i, a)| (i, v[i] + a))),
+                }; // (2)
+                tags[packing.row(r, t)] = tag as u32;
+                next = Some(tag);
             }
         }
         tags
@@ -62,13 +65,13 @@ impl Chain {
     /// (1): v (T, P) of one sentence.
     #[inline(always)]
     fn fill<F: Real>(&self, sentence: Sentence<'_, F>, v: &mut Vec<f64>) {
-        let (width, log_to) = (self.width(), self.log_to());
+        let width = self.width();
         v.resize(sentence.len() * width, 0.0);
         let mut v_prev: &[f64] = &[];
         for (t, v) in v.chunks_exact_mut(width).enumerate() {
             match t {
                 0 => v[..self.n_tags()].copy_from_slice(&self.start),
-                _ => log_to.max_plus(v_prev, v),
+                _ => self.log_to.max_plus(v_prev, v),
             }
             v.iter_mut().zip(sentence.row(t)).for_each(|(v, s)| *v += s.f64());
             v_prev = v;
@@ -90,13 +93,13 @@ impl Chain {
         for t in 1..sentence.len() {
             let prev = &ways[t - 1];
             let to = |j: usize| {
-                let mut list = best_ways(prev, self.transitions_to(j), n);
+                let mut list = best_ways(prev, self.log_to.column(j), n);
                 list.iter_mut().for_each(|w| w.score += sentence.row(t)[j].f64());
                 list
             };
             ways.push((0..self.n_tags()).map(to).collect());
         }
-        let ends = best_ways(&ways[sentence.len() - 1], &self.end, n);
+        let ends = best_ways(&ways[sentence.len() - 1], self.end.iter().copied().enumerate(), n);
         ends.into_iter().map(|end| follow(end, &ways)).collect()
     }
 
@@ -110,15 +113,19 @@ impl Chain {
     }
 }
 
-/// The `n` best of all ways in `prev`, each with the potential of its tag: the lists are sorted, so the
-/// next best is always the head of one of them.
-fn best_ways(prev: &[Vec<Way>], potentials: &[f64], n: usize) -> Vec<Way> {
+/// The `n` best of all ways in `prev`, each with the potential of its tag, which are given with the tags: the lists
+/// are sorted, so the next best is always the head of one of them.
+fn best_ways(
+    prev: &[Vec<Way>],
+    potentials: impl Iterator<Item = (usize, f64)> + Clone,
+    n: usize,
+) -> Vec<Way> {
     let mut next = vec![0; prev.len()];
     let mut best = Vec::new();
     while best.len() < n {
         let mut top: Option<Way> = None;
-        for (i, (list, &a)) in prev.iter().zip(potentials).enumerate() {
-            let Some(way) = list.get(next[i]) else { continue };
+        for (i, a) in potentials.clone() {
+            let Some(way) = prev[i].get(next[i]) else { continue };
             let score = way.score + a;
             if a != f64::NEG_INFINITY && top.is_none_or(|top| score > top.score) {
                 top = Some(Way { score, from: i as u32, place: next[i] as u32 });
@@ -142,15 +149,15 @@ fn follow(end: Way, ways: &[Vec<Vec<Way>>]) -> Path {
     Path { tags, score: end.score }
 }
 
-/// Index of the largest value; of equal ones the first, 0 if none is larger than −∞.
-fn first_largest(values: impl Iterator<Item = f64>) -> u32 {
+/// The place of the largest value; of equal ones the first, 0 if none is larger than −∞.
+fn first_largest(values: impl Iterator<Item = (usize, f64)>) -> usize {
     let mut best = (0, f64::NEG_INFINITY);
-    for (k, v) in values.enumerate() {
+    for (place, v) in values {
         if v > best.1 {
-            best = (k, v);
+            best = (place, v);
         }
     }
-    best.0 as u32
+    best.0
 }
 
 #[cfg(test)]

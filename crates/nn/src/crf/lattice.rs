@@ -23,7 +23,9 @@
 use ndarray::Array2;
 use tensor::Real;
 
+use super::blocks::Blocks;
 use super::chain::Chain;
+use super::scaled::Products;
 use super::{logs, scaled};
 use crate::packing::Packing;
 
@@ -152,29 +154,39 @@ impl Lattice {
     }
 }
 
-/// Σ over tokens and sentences of P(y_{t−1} = i, y_t = j).
+/// Σ over tokens and sentences of P(y_{t−1} = i, y_t = j), where the transitions are kept.
 pub(super) struct Pairs {
-    /// (K, P) Σ α_{t−1}(i) u_t(j): the sum without its factor E_ij, which waits until the end.
-    over_e: Vec<f64>,
+    /// (K, K) Σ α_{t−1}(i) u_t(j): the sum without its factor E_ij, which waits until the end.
+    over_e: Products,
     /// (K, K) what came by way of logarithms, and what was taken off.
-    whole: Vec<f64>,
+    whole: Blocks,
 }
 
 impl Pairs {
     pub fn new(chain: &Chain) -> Self {
-        let k = chain.n_tags();
-        Self { over_e: vec![0.0; k * chain.width()], whole: vec![0.0; k * k] }
+        Self { over_e: Products::new(chain), whole: chain.exp.to.zeros_like() }
     }
 
     /// Takes 1 off the sum for `from`, `to`.
-    pub fn subtract(&mut self, chain: &Chain, from: usize, to: usize) {
-        self.whole[from * chain.n_tags() + to] -= 1.0;
+    pub fn subtract(&mut self, from: usize, to: usize) {
+        if let Some(sum) = self.whole.get_mut(from, to) {
+            *sum -= 1.0;
+        }
     }
 
-    /// The sum for `from`, `to`.
-    pub fn get(&self, chain: &Chain, from: usize, to: usize) -> f64 {
-        let e = chain.exp.to.get(from, to);
-        self.whole[from * chain.n_tags() + to] + self.over_e[from * chain.width() + to] * e
+    /// Gives each allowed `from`, `to` with its sum to `f`.
+    pub fn each(&mut self, chain: &Chain, mut f: impl FnMut(usize, usize, f64)) {
+        let potentials = chain.log_to.each().zip(chain.exp.to.each());
+        let sums = self.whole.each().zip(self.over_e.sums().each());
+        for (((block, a), (_, e)), ((_, whole), (_, over_e))) in potentials.zip(sums) {
+            for (r, &i) in block.rows.iter().enumerate() {
+                for (l, &j) in block.columns.iter().enumerate() {
+                    if a[r][l] > f64::NEG_INFINITY {
+                        f(i as usize, j as usize, whole[r][l] + over_e[r][l] * e[r][l]);
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -199,8 +211,9 @@ mod tests {
         lattice.backward(chain);
         lattice.add_pairs(chain, &mut pairs);
         let p = lattice.p.chunks_exact(chain.width()).flat_map(|p| p[..K].to_vec());
-        let pairs = (0..K * K).map(|at| pairs.get(chain, at / K, at % K));
-        (lattice.log_c.iter().sum(), p.chain(pairs).collect())
+        let mut sums = vec![0.0; K * K];
+        pairs.each(chain, |i, j, sum| sums[i * K + j] = sum);
+        (lattice.log_c.iter().sum(), p.chain(sums).collect())
     }
 
     #[test]
@@ -220,7 +233,7 @@ mod tests {
     fn a_way_that_only_comes_to_count_at_the_end_is_not_lost() {
         // Two ways that never meet. The second falls behind to e^−1000 of the first, which f64 cannot
         // hold, and then wins by e^1000, all in steps of e^50.
-        let allowed = Allowed { transitions: vec![true, false, false, true], ..Allowed::all(2) };
+        let allowed = Allowed::new(vec![true, false, false, true], vec![true; 2], vec![true; 2]);
         let chain = allowed.chain();
         let scores =
             Array2::from_shape_fn((60, 2), |(t, j)| if (t < 20) == (j == 1) { -50.0 } else { 0.0 });
@@ -233,11 +246,8 @@ mod tests {
 
     #[test]
     fn rules_whose_tags_alternate_are_followed_for_any_length() {
-        let allowed = Allowed {
-            transitions: vec![false, true, true, false],
-            start: vec![true, false],
-            end: vec![true, true],
-        };
+        let allowed =
+            Allowed::new(vec![false, true, true, false], vec![true, false], vec![true, true]);
         for n in 1..7 {
             let p = allowed.chain().marginals(&(normal(5, n, 2) * 900.0), &Packing::new(vec![n]));
             assert!(p.indexed_iter().all(|((t, j), &p)| p == f64::from(u8::from(t % 2 == j))));

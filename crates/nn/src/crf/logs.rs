@@ -4,6 +4,7 @@
 
 use tensor::{Real, log_sum_exp};
 
+use super::blocks::Blocks;
 use super::chain::Chain;
 use super::lattice::{Lattice, Sentence};
 
@@ -11,6 +12,7 @@ use super::lattice::{Lattice, Sentence};
 pub(super) fn forward<F: Real>(lattice: &mut Lattice, chain: &Chain, sentence: Sentence<'_, F>) {
     let (k, width) = (chain.n_tags(), chain.width());
     let Lattice { psi, alpha, log_c, .. } = lattice;
+    let transitions = chain.transitions();
     let mut terms = vec![0.0; k];
     for t in 0..sentence.len() {
         let (before, now) = alpha.split_at_mut(t * width);
@@ -22,7 +24,7 @@ pub(super) fn forward<F: Real>(lattice: &mut Lattice, chain: &Chain, sentence: S
                 + if t == 0 {
                     chain.start[j]
                 } else {
-                    (0..k).for_each(|i| terms[i] = alpha_prev[i] + chain.transition(i, j));
+                    (0..k).for_each(|i| terms[i] = alpha_prev[i] + transitions[[i, j]]);
                     log_sum_exp(&terms)
                 }; // (2)
         }
@@ -41,7 +43,7 @@ pub(super) fn forward<F: Real>(lattice: &mut Lattice, chain: &Chain, sentence: S
 pub(super) fn backward(lattice: &mut Lattice, chain: &Chain) {
     let (k, width) = (chain.n_tags(), chain.width());
     let Lattice { psi, alpha, u, p, log_c, .. } = lattice;
-    let n = alpha.len() / width;
+    let (n, transitions) = (alpha.len() / width, chain.transitions());
     let mut terms = vec![0.0; k];
     let mut beta: Vec<f64> = chain.end.iter().map(|end| end - log_c[n]).collect(); // (3')
     for t in (0..n).rev() {
@@ -51,20 +53,22 @@ pub(super) fn backward(lattice: &mut Lattice, chain: &Chain) {
             u[at] = psi[at] + beta[j]; // (2')
         }
         for i in 0..k {
-            (0..k).for_each(|j| terms[j] = chain.transition(i, j) + u[t * width + j]);
+            (0..k).for_each(|j| terms[j] = transitions[[i, j]] + u[t * width + j]);
             beta[i] = log_sum_exp(&terms); // (2')
         }
     }
 }
 
-/// Adds Σ_t P(y_{t−1} = i, y_t = j) to `sums` (K, K).
-pub(super) fn add_pairs(lattice: &Lattice, chain: &Chain, sums: &mut [f64]) {
-    let (k, width) = (chain.n_tags(), chain.width());
-    let alpha = lattice.alpha.chunks_exact(width);
-    for (alpha, u) in alpha.zip(lattice.u.chunks_exact(width).skip(1)) {
-        for (i, alpha) in alpha[..k].iter().enumerate() {
-            for (j, u) in u[..k].iter().enumerate() {
-                sums[i * k + j] += (alpha + chain.transition(i, j) + u).exp();
+/// Adds Σ_t P(y_{t−1} = i, y_t = j) to `sums`.
+pub(super) fn add_pairs(lattice: &Lattice, chain: &Chain, sums: &mut Blocks) {
+    let width = chain.width();
+    for ((block, sums), (_, log_to)) in sums.each_mut().zip(chain.log_to.each()) {
+        let alpha = lattice.alpha.chunks_exact(width);
+        for (alpha, u) in alpha.zip(lattice.u.chunks_exact(width).skip(1)) {
+            for (r, &i) in block.rows.iter().enumerate() {
+                for (l, &j) in block.columns.iter().enumerate() {
+                    sums[r][l] += (alpha[i as usize] + log_to[r][l] + u[j as usize]).exp();
+                }
             }
         }
     }

@@ -12,20 +12,15 @@ pub const K: usize = 4;
 
 /// O, B-a, I-a, B-b: I-a stands only after B-a and I-a.
 pub fn iob2() -> Allowed {
-    let mut rules = Allowed::all(K);
-    rules.start[2] = false;
-    [0, 3].into_iter().for_each(|from| rules.transitions[from * K + 2] = false);
-    rules
+    let (from_any, from_a) = ([true, true, false, true], [true; K]);
+    Allowed::new([from_any, from_a, from_a, from_any].concat(), from_any.to_vec(), vec![true; K])
 }
 
 /// O, B, I, E: what is begun has to be ended, so a single token can only be O.
 pub fn iobe() -> Allowed {
     let (open, closed) = ([false, false, true, true], [true, true, false, false]);
-    Allowed {
-        transitions: [closed, open, open, closed].concat(),
-        start: closed.to_vec(),
-        end: vec![true, false, false, true],
-    }
+    let ends = vec![true, false, false, true];
+    Allowed::new([closed, open, open, closed].concat(), closed.to_vec(), ends)
 }
 
 /// Nothing forbidden, and both schemes.
@@ -128,7 +123,7 @@ pub fn any_case() -> impl Strategy<Value = Case> {
                     start: b.into(),
                     end: e.into(),
                 },
-                allowed: Allowed { transitions, start, end },
+                allowed: Allowed::new(transitions, start, end),
                 rows: Array2::from_shape_vec((n, k), s).unwrap(),
             },
         )

@@ -7,8 +7,10 @@
 //! Otherwise what is rounded to 0 inside a sum is some 1e-107 of it, and (2') needs no watch: u is at
 //! most 1 / TINY, and what vanishes there belongs to a probability of 1e-107.
 
+use tensor::scratch::{self, Lent};
 use tensor::{Real, vectorised};
 
+use super::blocks::{Blocks, WIDE};
 use super::chain::{Chain, LANES};
 use super::exp::exp;
 use super::lattice::{Lattice, Sentence};
@@ -117,18 +119,75 @@ fn backward_steps(lattice: &mut Lattice, chain: &Chain) {
     }
 }
 
-/// Adds Σ_t α_{t−1}(i) u_t(j) to `sums` (K, P), row by row: with hundreds of tags the whole is too large for a cache.
-pub(super) fn add_pairs(lattice: &Lattice, chain: &Chain, sums: &mut [f64]) {
+/// Adds Σ_t α_{t−1}(i) u_t(j) to `sums`.
+pub(super) fn add_pairs(lattice: &Lattice, chain: &Chain, sums: &mut Products) {
     let width = chain.width();
-    vectorised(
-        #[inline(always)]
-        || {
-            for (i, sums) in sums.chunks_exact_mut(width).enumerate() {
-                let alpha = lattice.alpha.chunks_exact(width);
-                for (alpha, u) in alpha.zip(lattice.u.chunks_exact(width).skip(1)) {
-                    sums.iter_mut().zip(u).for_each(|(sum, u)| *sum += alpha[i] * u);
+    let alpha = lattice.alpha.chunks_exact(width);
+    for (alpha, u) in alpha.zip(lattice.u.chunks_exact(width).skip(1)) {
+        sums.add(alpha, u);
+    }
+}
+
+/// Σ α(i) u(j) over pairs of neighbouring tokens.
+pub(super) struct Products {
+    /// Those that wait are not in it.
+    sums: Blocks,
+    /// (WAITING, P) α of the first of two tokens.
+    alpha: Lent<f64>,
+    /// (WAITING, P) u of the second.
+    u: Lent<f64>,
+    /// How many wait.
+    waiting: usize,
+}
+
+/// So many pairs of tokens are added at once: with hundreds of tags the sums are too many for a cache, and reading
+/// and writing them is what takes the time.
+const WAITING: usize = 64;
+
+impl Products {
+    pub fn new(chain: &Chain) -> Self {
+        let rows = || scratch::take((WAITING, chain.width())).into();
+        Self { sums: chain.exp.to.zeros_like(), alpha: rows(), u: rows(), waiting: 0 }
+    }
+
+    fn add(&mut self, alpha: &[f64], u: &[f64]) {
+        if self.waiting == WAITING {
+            self.add_waiting();
+        }
+        for (rows, row) in [(&mut self.alpha, alpha), (&mut self.u, u)] {
+            let mut to = rows.row_mut(self.waiting);
+            to.as_slice_mut().expect("row-major").copy_from_slice(row);
+        }
+        self.waiting += 1;
+    }
+
+    /// All sums.
+    pub fn sums(&mut self) -> &Blocks {
+        self.add_waiting();
+        &self.sums
+    }
+
+    fn add_waiting(&mut self) {
+        let (n, width) = (std::mem::take(&mut self.waiting), self.alpha.ncols());
+        let alpha = self.alpha.as_slice().expect("row-major");
+        let u = self.u.as_slice().expect("row-major");
+        let mut lanes = [[0.0; WIDE]; WAITING];
+        vectorised(
+            #[inline(always)]
+            || {
+                for (block, sums) in self.sums.each_mut() {
+                    let u = u.chunks_exact(width).take(n);
+                    lanes.iter_mut().zip(u).for_each(|(lanes, u)| *lanes = block.gather(u));
+                    for (&i, sums) in block.rows.iter().zip(sums) {
+                        let mut sum = *sums;
+                        for (alpha, u) in alpha.chunks_exact(width).zip(&lanes[..n]) {
+                            let alpha = alpha[i as usize];
+                            (0..WIDE).for_each(|l| sum[l] += alpha * u[l]);
+                        }
+                        *sums = sum;
+                    }
                 }
-            }
-        },
-    );
+            },
+        );
+    }
 }
