@@ -500,6 +500,8 @@ fn a_full_disk_is_an_error_of_every_command_that_writes() {
         let err = String::from_utf8_lossy(&done.stderr);
         assert!(done.status.code() == Some(2) && err.contains("E042"), "{args:?}: {err}");
     }
+    let into = ["tag", "run", "--text", "Ann left Rome .", "-o", "/dev/full"];
+    dir.run(&into).expect(2).says(&["E042", "cannot write /dev/full", "make room"]);
 }
 
 #[test]

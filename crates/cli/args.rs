@@ -211,7 +211,7 @@ pub struct TrainArgs {
     /// Go on with an interrupted run, under its own settings.
     #[arg(long, conflicts_with = "force")]
     pub resume: bool,
-    /// Write over a run that is there.
+    /// Write over a run that is there, which stands until the new one is finished.
     #[arg(long)]
     pub force: bool,
 }
@@ -256,7 +256,7 @@ impl TrainArgs {
     mut_arg("refit", |a| a.hide(true)), // trials are judged on dev
     mut_arg("epochs", |a| a.help("Passes over the training part, of a whole training")),
     mut_arg("resume", |a| a.help("Go on with an interrupted search, or give a search more trials")),
-    mut_arg("force", |a| a.help("Write over a search that is there")),
+    mut_arg("force", |a| a.help("Write over a search that is there, once a trial is done")),
 )]
 pub struct SearchArgs {
     #[command(flatten)]
