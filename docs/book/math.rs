@@ -41,6 +41,18 @@ fn each_chapter(value: &mut serde_json::Value) {
     }
 }
 
+/// mdBook takes every link to a `.md` for one to a page of the book. Those above it keep their names behind a `?`.
+pub fn outside(markdown: &str) -> String {
+    let mut parts = markdown.split("](../../");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (link, rest) = part.split_once(')').unwrap_or((part, ""));
+        let mark = if link.ends_with(".md") { "?" } else { "" };
+        text += &format!("](../../{link}{mark}){rest}");
+    }
+    text
+}
+
 /// The Markdown with MathML where formulas were.
 fn replace(markdown: &str) -> String {
     let (mut html, mut end) = (String::new(), 0);
@@ -53,7 +65,7 @@ fn replace(markdown: &str) -> String {
             &if formula.block { format!("<div class=\"formula\">{shown}</div>\n") } else { shown };
         end = formula.range.end;
     }
-    html + &markdown[end..]
+    outside(&(html + &markdown[end..]))
 }
 
 /// A formula and where it stands in its page.
