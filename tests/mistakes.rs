@@ -106,6 +106,7 @@ fn a_loss_that_is_no_number_ends_the_run_with_its_own_code() {
         &[&args[..], &QUICK[..2], &["--set", "encoder=bilstm:8,lstm:8", "--threads", "2"]].concat(),
     );
     ran.expect(3).says(&["E011", "epoch 1, batch", "first in"]);
+    assert!(!dir.path("run").exists(), "the next training finds no run in its way");
 }
 
 #[test]

@@ -56,7 +56,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
         false => job.train(&folder, config, dataset, if_there, || Ok(())),
         true => job.train_twice(&folder, config, dataset, if_there),
     };
-    let (tables, scored) = trained.inspect_err(|stop| tell_what_stands(&folder, stop))?;
+    let (tables, scored) = trained.inspect_err(|stop| leave(&folder, stop))?;
     drop(job);
     drop(corpus); // the page has to do with the files
     let folder = folder.take_place()?;
@@ -196,10 +196,14 @@ impl Job<'_> {
     }
 }
 
-/// That a run which was to be written over is as it was, and where the new one lies.
-fn tell_what_stands(folder: &RunFolder, stop: &Stop) {
-    let is_refused = matches!(stop, Stop::Error(error) if error.code == "E012");
-    if let (Some(old), false) = (folder.replaces(), is_refused) {
+/// Leaves no run that has reached nothing, and tells that one which was to be written over is as it was, and where the new one
+/// lies.
+fn leave(folder: &RunFolder, stop: &Stop) {
+    if matches!(stop, Stop::Error(error) if error.code == "E012") {
+        return; // another training is at work there
+    }
+    folder.leave_if_nothing_was_reached();
+    if let Some(old) = folder.replaces() {
         let new = match folder.model().exists() || folder.has_begun() {
             true => {
                 format!("; what the new training has reached is in {}", folder.path().display())

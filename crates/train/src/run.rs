@@ -327,6 +327,21 @@ impl RunFolder {
         }
     }
 
+    /// Removes a run that ended before anything was reached, so that the next one finds the folder as this one did.
+    pub fn leave_if_nothing_was_reached(&self) {
+        let members = fs::read_dir(self.members()).into_iter().flatten().flatten();
+        let within = members.map(|member| member.path()).chain([self.without_dev().path]);
+        for run in within.filter(|run| run.is_dir()) {
+            Self::at(run).leave_if_nothing_was_reached();
+        }
+        let _ = fs::remove_dir(self.members()); // if nothing is left in it
+        let reached = self.has_begun() || self.model().exists() || self.without_dev().path.exists();
+        if !reached && self.config().exists() {
+            self.clear();
+            let _ = fs::remove_dir(&self.path); // if nothing of another's is in it
+        }
+    }
+
     /// Trains each member by itself, with a seed of its own, and puts them together.
     fn train_members(
         &self,
