@@ -41,14 +41,15 @@ fn each_chapter(value: &mut serde_json::Value) {
     }
 }
 
-/// mdBook takes every link to a `.md` for one to a page of the book. Those above it keep their names behind a `?`.
+/// mdBook takes every link to a `.md` for one to a page of the book. In those to files above it a letter is written by its code,
+/// which browsers read as the letter.
 pub fn outside(markdown: &str) -> String {
     let mut parts = markdown.split("](../../");
     let mut text = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let (link, rest) = part.split_once(')').unwrap_or((part, ""));
-        let mark = if link.ends_with(".md") { "?" } else { "" };
-        text += &format!("](../../{link}{mark}){rest}");
+        let link = link.strip_suffix(".md").map_or(link.to_owned(), |name| format!("{name}.%6Dd"));
+        text += &format!("](../../{link}){rest}");
     }
     text
 }
