@@ -223,6 +223,13 @@ fn formulas_can_be_read() {
     assert!(formulas > 50, "only {formulas} formulas were found");
 }
 
+#[test]
+fn links_out_of_the_book_are_none_to_its_pages() {
+    let text = "[a](../../a.md) and [b](b.md), [c](../../../crates/c.rs)";
+    assert_eq!(math::outside(text), "[a](../../a.%6Dd) and [b](b.md), [c](../../../crates/c.rs)");
+    assert_eq!(math::outside("none"), "none");
+}
+
 /// All Rust source under `folder`.
 fn sources(folder: &Path) -> String {
     let mut text = String::new();

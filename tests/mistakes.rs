@@ -106,6 +106,7 @@ fn a_loss_that_is_no_number_ends_the_run_with_its_own_code() {
         &[&args[..], &QUICK[..2], &["--set", "encoder=bilstm:8,lstm:8", "--threads", "2"]].concat(),
     );
     ran.expect(3).says(&["E011", "epoch 1, batch", "first in"]);
+    assert!(!dir.path("run").exists(), "the next training finds no run in its way");
 }
 
 #[test]
@@ -500,6 +501,8 @@ fn a_full_disk_is_an_error_of_every_command_that_writes() {
         let err = String::from_utf8_lossy(&done.stderr);
         assert!(done.status.code() == Some(2) && err.contains("E042"), "{args:?}: {err}");
     }
+    let into = ["tag", "run", "--text", "Ann left Rome .", "-o", "/dev/full"];
+    dir.run(&into).expect(2).says(&["E042", "cannot write /dev/full", "make room"]);
 }
 
 #[test]

@@ -47,6 +47,44 @@ fn one_file_of_columns_is_scored_as_conlleval_prints_it() {
 }
 
 #[test]
+fn columns_of_one_file_are_named() {
+    let dir = Dir::new();
+    dir.write("plain.txt", COLUMNS);
+    let plain = dir.run(&["score", "plain.txt", "--json"]).expect(0).out;
+    // The prediction stands before the gold tag; another column behind both.
+    let swapped = |line: &str| match line.split(' ').collect::<Vec<_>>()[..] {
+        [word, gold, predicted] => format!("{word} {predicted} {gold} 0.5\n"),
+        _ => "\n".to_owned(),
+    };
+    let text: String = COLUMNS.lines().map(swapped).collect();
+    dir.write("swapped.txt", &text);
+    let both = ["--json", "--columns", "tag=3,pred=2"];
+    assert_eq!(dir.run(&[&["score", "swapped.txt"], &both[..]].concat()).expect(0).out, plain);
+    assert_eq!(dir.run_with(&[&["score"], &both[..]].concat(), &text).expect(0).out, plain);
+    // By header, in a table.
+    let row = |(n, line): (usize, &str)| match line.split(' ').collect::<Vec<_>>()[..] {
+        [word, gold, predicted] => format!("{n},{word},{gold},{predicted}\n"),
+        _ => String::new(),
+    };
+    let sentences = COLUMNS.split("\n\n").enumerate();
+    let rows: String = sentences.flat_map(|(n, s)| s.lines().map(move |l| row((n, l)))).collect();
+    dir.write("table.csv", format!("Sentence #,Word,Gold,Guess\n{rows}"));
+    let both = ["score", "table.csv", "--json", "--columns", "tag=Gold,pred=Guess"];
+    assert_eq!(dir.run(&both).expect(0).out, plain);
+
+    for (columns, says) in [
+        ("tag=2", "no column `pred`"),
+        ("pred=2", "no column `tag`"),
+        ("tag=2,pred=3,pred=2", "given twice"),
+        ("tag=2,guess=3", "\"guess=3\""),
+    ] {
+        dir.run(&["score", "plain.txt", "--columns", columns]).expect(2).says(&["E030", says]);
+    }
+    let none = ["score", "plain.txt", "--columns", "tag=2,pred=9"];
+    dir.run(&none).expect(2).says(&["E002", "no column 9"]);
+}
+
+#[test]
 fn the_rule_is_chosen_and_named() {
     let dir = Dir::new();
     let json = |mode: &str| dir.run_with(&["score", "--json", "--mode", mode], COLUMNS).expect(0);

@@ -107,6 +107,21 @@ fn a_search_goes_on_and_takes_more_trials_as_if_it_had_never_stopped() {
 }
 
 #[test]
+fn an_old_search_stands_until_a_trial_of_the_new_one_is_done() {
+    let dir = folder();
+    let quick = ["--trials", "2", "--method", "random", "--confirm", "1"];
+    search(&dir, "s", &quick).expect(0);
+    let old = ["trials.csv", "search.toml", "best.toml"].map(|f| dir.read(&format!("s/{f}")));
+    let refused = [&quick[..], &["--force", "--vary", "vectors=none.txt"]].concat();
+    search(&dir, "s", &refused).expect(2).says(&["none.txt"]);
+    let now = ["trials.csv", "search.toml", "best.toml"].map(|f| dir.read(&format!("s/{f}")));
+    assert_eq!(now, old);
+    search(&dir, "s", &[&quick[..], &["--force", "--seed", "9"]].concat()).expect(0);
+    assert_ne!(dir.read("s/trials.csv"), old[0]);
+    assert!(dir.read("s/search.toml").contains("seed = 9"));
+}
+
+#[test]
 fn halving_trains_the_better_third_longer() {
     let dir = folder();
     let long = ["--epochs", "9", "--trials", "6", "--confirm", "1", "--json"];

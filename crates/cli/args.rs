@@ -211,7 +211,7 @@ pub struct TrainArgs {
     /// Go on with an interrupted run, under its own settings.
     #[arg(long, conflicts_with = "force")]
     pub resume: bool,
-    /// Write over a run that is there.
+    /// Write over a run that is there, which stands until the new one is finished.
     #[arg(long)]
     pub force: bool,
 }
@@ -256,7 +256,7 @@ impl TrainArgs {
     mut_arg("refit", |a| a.hide(true)), // trials are judged on dev
     mut_arg("epochs", |a| a.help("Passes over the training part, of a whole training")),
     mut_arg("resume", |a| a.help("Go on with an interrupted search, or give a search more trials")),
-    mut_arg("force", |a| a.help("Write over a search that is there")),
+    mut_arg("force", |a| a.help("Write over a search that is there, once a trial is done")),
 )]
 pub struct SearchArgs {
     #[command(flatten)]
@@ -633,8 +633,8 @@ pub enum Deny {
 /// Arguments of `score`.
 #[derive(Args)]
 pub struct ScoreArgs {
-    /// Right tags; or, alone, one file of columns as conlleval takes it: the last is the prediction,
-    /// the one before it is right. `-`, and nothing at all, is standard input.
+    /// Right tags; or, alone, one file with both: the last column is the prediction and the one before it
+    /// is right, unless --columns names others. `-`, and nothing at all, is standard input.
     pub gold: Option<PathBuf>,
     /// Predicted tags for the same words.
     #[arg(value_name = "PRED")]
@@ -648,7 +648,8 @@ pub struct ScoreArgs {
     /// Encoding of GOLD and PRED; found out by itself.
     #[arg(long)]
     pub encoding: Option<String>,
-    /// Which column of GOLD and PRED is what, by name or number: token=Word,tag=Tag.
+    /// Which column of GOLD and PRED is what, by name or number: token=Word,tag=Tag; and of one file
+    /// with both, pred=Guess.
     #[arg(long, value_name = "ROLE=COLUMN,…")]
     pub columns: Option<String>,
     /// Scores as JSON.

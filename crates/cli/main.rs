@@ -56,7 +56,8 @@ impl From<io::Error> for Stop {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Stop::ClosedPipe;
         }
-        Stop::Error(data::Error::new("E042", format!("cannot write the result: {error}")))
+        let unnamed = |e| data::Error::new("E042", format!("cannot write the result: {e}"));
+        Stop::Error(error.downcast::<data::Error>().unwrap_or_else(unnamed))
     }
 }
 

@@ -4,7 +4,9 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use data::scheme::{self, split_tag};
-use data::{Corpus, CorpusBuilder, Encoding, Error, Result, Scheme, Source, Warning};
+use data::{
+    Columns, Corpus, CorpusBuilder, Encoding, Error, ReadOptions, Result, Scheme, Source, Warning,
+};
 use eval::{Rule, Scorer};
 use report::human::counted;
 
@@ -22,8 +24,7 @@ struct Taggings {
 pub fn run(args: &ScoreArgs, screen: Screen) -> std::result::Result<(), Stop> {
     let mut taggings = match (&args.gold, &args.predicted) {
         (Some(gold), Some(predicted)) => two_files(gold, predicted, args)?,
-        (Some(file), None) => columns(file, args)?,
-        (None, _) => columns(Path::new("-"), args)?,
+        (file, _) => one_file(file.as_deref().unwrap_or(Path::new("-")), args)?,
     };
     let rule = rule(args, &mut taggings)?;
     warn(&taggings.warnings, screen);
@@ -172,6 +173,24 @@ fn same_words(gold: &Corpus, predicted: &Corpus) -> Result<()> {
     Ok(())
 }
 
+/// One file that holds both taggings, in the columns that are named or as conlleval takes them.
+fn one_file(path: &Path, args: &ScoreArgs) -> Result<Taggings> {
+    let Some(named) = &args.columns else { return columns(path, args) };
+    let both = Columns::parse_both(named)?;
+    let read = ReadArgs { format: None, encoding: args.encoding.clone(), columns: None };
+    let options = input::options(&read)?;
+    let stdin = if path.as_os_str() == "-" { Some(input::stdin_bytes()?) } else { None };
+    let read = |columns: &Columns| {
+        let options = ReadOptions { columns: columns.clone(), ..options.clone() };
+        match &stdin {
+            Some(bytes) => data::read_bytes("<stdin>", &bytes[..], &options),
+            None => data::read(path, &options),
+        }
+    };
+    let [(gold, warnings), (predicted, _)] = [read(&both[0])?, read(&both[1])?];
+    Ok(Taggings { gold, predicted, warnings })
+}
+
 /// One file as conlleval takes it: the last column is the prediction, the one before it gold. A blank
 /// line, or one that begins with `-X-`, ends a sentence.
 fn columns(path: &Path, args: &ScoreArgs) -> Result<Taggings> {
@@ -190,10 +209,11 @@ fn columns(path: &Path, args: &ScoreArgs) -> Result<Taggings> {
         let n = *width.get_or_insert(fields.len());
         if n != fields.len() || n < 2 {
             let counts = if n < 2 { "2 at least".into() } else { n.to_string() };
-            let message = format!("{} fields, expected {counts}", fields.len());
+            let message =
+                format!("{}, expected {counts}", counted(fields.len(), "field", "fields"));
             return Err(Error::new("E003", message).at(&name, u64::from(number), None).excerpt(line).help(
                 "each line is a token with its gold tag and, last, the predicted one; to score two \
-                 files: longhand score GOLD PRED",
+                 files: longhand score GOLD PRED; other columns: --columns tag=3,pred=4",
             ));
         }
         // With two columns the tags stand for the word too.

@@ -10,7 +10,7 @@ use report::human;
 use serde_json::json;
 use train::config::Keep;
 use train::device::Choice;
-use train::files::{make_folder, write_atomically};
+use train::files::{lock_folder, make_folder, write_atomically};
 use train::search::{self, Job, Method, Plan, Row, Space, Table, USUAL, mean_and_sd};
 use train::trainer::Progress;
 use train::{Dataset, EpochRecord, Observer, Outcome, Trainer};
@@ -36,10 +36,15 @@ pub fn run(args: &SearchArgs, screen: Screen) -> std::result::Result<(), Stop> {
     input::set_threads(plan.start.threads, screen)?;
     let data = Data::read(args, screen)?;
     let described = description(&plan, &data);
-    let mut table = claim(&folder, &described, args)?;
     data.check(&plan)?;
     make_folder(&folder)?;
-    write_atomically(&folder.join("search.toml"), described.as_bytes())?;
+    let _lock = lock_folder(&folder)?;
+    let mut table = claim(&folder, &described, args)?;
+    let describe = || write_atomically(&folder.join("search.toml"), described.as_bytes());
+    // An old search stands until the first trial of the one that is to replace it is done.
+    if !args.train.force {
+        describe()?;
+    }
     if !screen.quiet {
         say(&data.header(&plan));
     }
@@ -54,10 +59,15 @@ pub fn run(args: &SearchArgs, screen: Screen) -> std::result::Result<(), Stop> {
         for job in jobs {
             let Some(row) = data.train(&plan, &job, &bar, screen)? else {
                 bar.finish_and_clear();
-                let folder = folder.display();
-                say(&format!(
-                    "interrupted; what is done is saved. Go on with: longhand search … -o {folder} --resume"
-                ));
+                let shown = folder.display();
+                say(&match table.rows().is_empty() && args.train.force {
+                    true => {
+                        format!("interrupted before the first trial was done; {shown} is as it was")
+                    }
+                    false => format!(
+                        "interrupted; what is done is saved. Go on with: longhand search … -o {shown} --resume"
+                    ),
+                });
                 return Err(Stop::Interrupted);
             };
             if !screen.quiet {
@@ -67,6 +77,10 @@ pub fn run(args: &SearchArgs, screen: Screen) -> std::result::Result<(), Stop> {
                 bar.suspend(|| say(&line));
             }
             table.push(row);
+            if args.train.force && table.rows().len() == 1 {
+                remove(&folder);
+                describe()?;
+            }
             table.save(&plan, &folder.join("trials.csv"))?;
             bar.inc(1);
         }
@@ -160,13 +174,21 @@ fn check_claim(folder: &Path, args: &SearchArgs) -> Result<()> {
     }
 }
 
+/// Removes a search. What is not there is fine.
+fn remove(folder: &Path) {
+    for file in FILES {
+        let _ = std::fs::remove_file(folder.join(file));
+    }
+}
+
 /// The table to go on with.
 fn claim(folder: &Path, described: &str, args: &SearchArgs) -> Result<Table> {
     let [trials, search, _] = FILES.map(|name| folder.join(name));
+    if args.train.force {
+        return Ok(Table::default());
+    }
     if !args.train.resume {
-        for file in FILES {
-            let _ = std::fs::remove_file(folder.join(file)); // what is not there is fine
-        }
+        remove(folder);
         return Ok(Table::default());
     }
     let was = input::read_text(&search)?;

@@ -21,7 +21,6 @@ use crate::{Screen, Stop, check, report_command, say, warn};
 
 /// Trains and reports. Nothing is written before the data and the configuration have been read.
 pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
-    let config = if args.resume { configure_again(args)? } else { configure(args)? };
     let choice = args.device.parse()?;
     let if_there = match (args.resume, args.force) {
         (true, _) => IfThere::Resume,
@@ -29,6 +28,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
         _ => IfThere::Refuse,
     };
     let folder = RunFolder::claim(&output(args), if_there)?;
+    let config = if args.resume { configure_again(args, &folder)? } else { configure(args)? };
     keep_inputs(args, &config, &output(args))?;
     input::set_threads(config.threads, screen)?;
     let Parts { mut corpus, split, made, drawn, mut warnings } = read(args, &config)?;
@@ -52,12 +52,14 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
     corpus.release_places();
     progress::catch_interrupts();
     let job = Job { choice, corpus: &corpus, made, new_labels, check, screen };
-    let (tables, scored) = match config.refit {
-        false => job.train(&folder, config, dataset, if_there, || Ok(()))?,
-        true => job.train_twice(&folder, config, dataset, if_there)?,
+    let trained = match config.refit {
+        false => job.train(&folder, config, dataset, if_there, || Ok(())),
+        true => job.train_twice(&folder, config, dataset, if_there),
     };
+    let (tables, scored) = trained.inspect_err(|stop| leave(&folder, stop))?;
     drop(job);
     drop(corpus); // the page has to do with the files
+    let folder = folder.take_place()?;
     if scored {
         write_page(&folder, screen)?;
     }
@@ -137,9 +139,11 @@ impl Job<'_> {
         }
         let summary = Record::load(first.path())?.summary;
         let f1 = summary.dev.map_or(0.0, |dev| 100.0 * dev.strict.micro.f1);
-        let dev = format!("dev F1 {f1:.2} before its sentences were learned: {}", page.display());
+        let dev = |page: &Path| {
+            format!("dev F1 {f1:.2} before its sentences were learned: {}", page.display())
+        };
         if !self.screen.quiet {
-            say(&format!("{dev}\nonce more, on train and dev together"));
+            say(&format!("{}\nonce more, on train and dev together", dev(&page)));
         }
         let threshold = summary.model.threshold.unwrap_or(config.threshold);
         let config = Config { threshold, dev_from_train: 0.0, ..config };
@@ -147,7 +151,9 @@ impl Job<'_> {
         let begun = if_there == IfThere::Resume && folder.has_begun();
         let go_on = if begun { IfThere::Resume } else { IfThere::Refuse };
         let (tables, scored) = self.train(folder, config, dataset, go_on, || Ok(()))?;
-        Ok((format!("{dev}\n\n{tables}"), scored))
+        // Where it will be when all is in its place.
+        let place = folder.replaces().unwrap_or(folder.path());
+        Ok((format!("{}\n\n{tables}", dev(&place.join("without-dev/report.html"))), scored))
     }
 
     /// Whether the first training, which is finished, is of this data and these settings.
@@ -187,6 +193,24 @@ impl Job<'_> {
         let check = self.check.clone();
         folder.finish(&LastFiles { check, predictions, test_conll, summary })?;
         Ok((tables(&parts, self.screen), parts.iter().any(Option::is_some)))
+    }
+}
+
+/// Leaves no run that has reached nothing, and tells that one which was to be written over is as it was, and where the new one
+/// lies.
+fn leave(folder: &RunFolder, stop: &Stop) {
+    if matches!(stop, Stop::Error(error) if error.code == "E012") {
+        return; // another training is at work there
+    }
+    folder.leave_if_nothing_was_reached();
+    if let Some(old) = folder.replaces() {
+        let new = match folder.model().exists() || folder.has_begun() {
+            true => {
+                format!("; what the new training has reached is in {}", folder.path().display())
+            }
+            false => String::new(),
+        };
+        say(&format!("{} is as it was{new}", old.display()));
     }
 }
 
@@ -277,8 +301,8 @@ pub(crate) fn choose_device(
 
 /// The settings of the run that is gone on with, so that nobody has to remember them; those of the command where it
 /// names a preset or a file.
-fn configure_again(args: &TrainArgs) -> data::Result<Config> {
-    let begun = output(args).join("config.toml");
+fn configure_again(args: &TrainArgs, folder: &RunFolder) -> data::Result<Config> {
+    let begun = folder.config();
     if args.preset.is_some() || args.config.is_some() || !begun.is_file() {
         return configure(args);
     }
@@ -389,8 +413,9 @@ pub(crate) fn keep_inputs(args: &TrainArgs, config: &Config, folder: &Path) -> d
     let inputs = [&args.data, &args.dev, &args.test, &args.split_file, &args.config];
     let vectors = Some(Path::new(&config.vectors)).filter(|path| !path.as_os_str().is_empty());
     for input in inputs.into_iter().flatten().map(PathBuf::as_path).chain(vectors) {
+        let within = ["", "without-dev", "unfinished", "unfinished/without-dev"];
         let same = |name: &&str| {
-            [folder.join(name), folder.join("without-dev").join(name)].iter().any(|file| {
+            within.map(|part| folder.join(part).join(name)).iter().any(|file| {
                 matches!((file.canonicalize(), input.canonicalize()), (Ok(a), Ok(b)) if a == b)
             })
         };

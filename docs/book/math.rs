@@ -41,6 +41,19 @@ fn each_chapter(value: &mut serde_json::Value) {
     }
 }
 
+/// mdBook takes every link to a `.md` for one to a page of the book. In those to files above it a letter is written by its code,
+/// which browsers read as the letter.
+pub fn outside(markdown: &str) -> String {
+    let mut parts = markdown.split("](../../");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (link, rest) = part.split_once(')').unwrap_or((part, ""));
+        let link = link.strip_suffix(".md").map_or(link.to_owned(), |name| format!("{name}.%6Dd"));
+        text += &format!("](../../{link}){rest}");
+    }
+    text
+}
+
 /// The Markdown with MathML where formulas were.
 fn replace(markdown: &str) -> String {
     let (mut html, mut end) = (String::new(), 0);
@@ -53,7 +66,7 @@ fn replace(markdown: &str) -> String {
             &if formula.block { format!("<div class=\"formula\">{shown}</div>\n") } else { shown };
         end = formula.range.end;
     }
-    html + &markdown[end..]
+    outside(&(html + &markdown[end..]))
 }
 
 /// A formula and where it stands in its page.

@@ -52,21 +52,23 @@ pub fn sentences(
     found
 }
 
-/// Of ten lines, this many are one sentence each: then all are.
+/// Of ten lines, this many are one sentence each: then others are too.
 const MOSTLY: usize = 9;
+/// But not a line with so many ends of sentences before its own: that is a paragraph.
+const PARAGRAPH: usize = 3;
 
 /// Ends of sentences, of which none goes over the end of a line. Where nearly every line is a sentence, as `convert` writes
-/// them, lines are not cut further: an abbreviation or a quotation within one ends nothing.
+/// them, others are not cut further: an abbreviation or a quotation within one ends nothing.
 fn with_line_ends(text: &str, tokens: &[data::Token], mut ends: Vec<usize>) -> Vec<usize> {
     let is_last = |two: &[data::Token]| text[two[0].end..two[1].start].contains('\n');
     let mut lines: Vec<usize> =
         tokens.windows(2).filter(|two| is_last(two)).map(|two| two[0].end).collect();
     lines.extend(tokens.last().map(|token| token.end));
-    let within = ends.iter().filter_map(|end| lines.binary_search(end).err());
-    let mut cut: Vec<usize> = within.collect();
-    cut.dedup();
-    if 10 * cut.len() <= (10 - MOSTLY) * lines.len() {
-        return lines;
+    let mut within = vec![0; lines.len()];
+    ends.iter().filter_map(|end| lines.binary_search(end).err()).for_each(|line| within[line] += 1);
+    let several = within.iter().filter(|&&n| n > 0).count();
+    if 10 * several <= (10 - MOSTLY) * lines.len() {
+        ends.retain(|end| lines.binary_search(end).is_err_and(|line| within[line] >= PARAGRAPH));
     }
     ends.extend(lines);
     ends.sort_unstable();

@@ -426,6 +426,8 @@ mod tests {
         assert_eq!(count("नमस्ते दुनिया\n".repeat(300)), 300);
         assert_eq!(count("He left . She stayed .\n".to_owned() + &"He left .\n".repeat(9)), 10);
         assert_eq!(count("He left. She stayed.\nHe slept.\n".into()), 3);
+        let paragraph = "He left. She stayed. He came back. She slept.\n";
+        assert_eq!(count(paragraph.to_owned() + &"He left.\n".repeat(30)), 34);
         let ents = vec![AnyEnt::Triple(3, 6, "x".into())];
         let (joined, _) = corpus("x", &Line::of("in New\nYork".into(), ents)).unwrap();
         assert_eq!(joined.len(), 2);

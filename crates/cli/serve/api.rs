@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, oneshot};
 use train::tagging::Ready;
 
 use super::metrics::Metrics;
-use super::queue::{Answer, Full, Queue};
+use super::queue::{Answer, Queue, Refused};
 use crate::explain;
 
 /// What all handlers share.
@@ -43,6 +43,10 @@ pub fn router(service: Arc<Service>, max_body: usize) -> Router {
         .route("/explain", get(explain))
         .route("/health", get(health))
         .route("/metrics", get(metrics))
+        .fallback(async || Failure(StatusCode::NOT_FOUND, "no such address".into()))
+        .method_not_allowed_fallback(async || {
+            Failure(StatusCode::METHOD_NOT_ALLOWED, "POST to /tag, GET the others".into())
+        })
         .layer(DefaultBodyLimit::max(max_body))
         .with_state(service)
 }
@@ -98,8 +102,14 @@ async fn explain(
 }
 
 async fn health(State(service): State<Arc<Service>>) -> Response {
-    service.metrics.request("/health", 200);
-    ([(header::CONTENT_TYPE, "application/json")], service.health.clone()).into_response()
+    let response = match service.queue.has_ended() {
+        true => Failure::from(Refused::Ended).into_response(),
+        false => {
+            ([(header::CONTENT_TYPE, "application/json")], service.health.clone()).into_response()
+        }
+    };
+    service.metrics.request("/health", response.status().as_u16());
+    response
 }
 
 async fn metrics(State(service): State<Arc<Service>>) -> Response {
@@ -114,6 +124,18 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let body = json!({ "error": self.1 }).to_string();
         (self.0, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Full => Failure(StatusCode::SERVICE_UNAVAILABLE, "too many texts wait".into()),
+            Refused::Ended => {
+                let what = "the service can tag no more and must be started again";
+                Failure(StatusCode::INTERNAL_SERVER_ERROR, what.into())
+            }
+        }
     }
 }
 
@@ -217,8 +239,7 @@ async fn answer(
 
 /// Puts a text into the queue.
 fn ask(service: &Service, text: String) -> Result<oneshot::Receiver<Answer>, Failure> {
-    let full = |Full| Failure(StatusCode::SERVICE_UNAVAILABLE, "too many texts wait".into());
-    service.queue.put(text).map_err(full)
+    Ok(service.queue.put(text)?)
 }
 
 async fn wait(answer: oneshot::Receiver<Answer>) -> Result<Answer, Failure> {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use longhand::Document;
 use report::Entity;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use train::tagging::Ready;
 
@@ -38,8 +39,14 @@ struct Job {
 #[derive(Clone)]
 pub struct Queue(mpsc::Sender<Job>);
 
-/// Too many texts wait.
-pub struct Full;
+/// Why a text is not taken.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Too many texts wait.
+    Full,
+    /// The thread that tags has ended, and with it all that it was to do.
+    Ended,
+}
 
 impl Queue {
     /// Starts the thread; it ends when the last handle is dropped.
@@ -70,11 +77,19 @@ impl Queue {
     /// Asks for a text to be tagged; the answer comes through what is returned.
     ///
     /// # Errors
-    /// If the queue is full.
-    pub fn put(&self, text: String) -> Result<oneshot::Receiver<Answer>, Full> {
+    /// If the queue is full, or nobody takes anything out of it any more.
+    pub fn put(&self, text: String) -> Result<oneshot::Receiver<Answer>, Refused> {
         let (to, answer) = oneshot::channel();
-        self.0.try_send(Job { text, to }).map_err(|_| Full)?;
+        self.0.try_send(Job { text, to }).map_err(|e| match e {
+            TrySendError::Full(_) => Refused::Full,
+            TrySendError::Closed(_) => Refused::Ended,
+        })?;
         Ok(answer)
+    }
+
+    /// Whether the thread that tags has ended.
+    pub fn has_ended(&self) -> bool {
+        self.0.is_closed()
     }
 }
 
@@ -98,5 +113,21 @@ fn tag(ready: &Ready, batch: Vec<Job>, metrics: &Metrics) {
     }
     for ((document, entities), to) in documents.into_iter().zip(found).zip(to) {
         let _ = to.send(Answer { document, entities }); // unless it was given up meanwhile
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_queue_and_one_that_nobody_empties_are_told_apart() {
+        let (to, from) = mpsc::channel(1);
+        let queue = Queue(to);
+        assert!(queue.put("a".into()).is_ok() && !queue.has_ended());
+        assert_eq!(queue.put("b".into()).err(), Some(Refused::Full));
+        drop(from);
+        assert_eq!(queue.put("c".into()).err(), Some(Refused::Ended));
+        assert!(queue.has_ended());
     }
 }

@@ -42,6 +42,8 @@ pub struct Columns {
     pub sentence: Column,
 }
 
+const BOTH_HELP: &str = "one file with two taggings needs both: `--columns tag=2,pred=3`";
+
 const COLUMNS_HELP: &str = r#"write `--columns token=word,tag=label,sentence="Sentence #"`, or numbers from 1: token=1,tag=4"#;
 
 impl Columns {
@@ -52,8 +54,41 @@ impl Columns {
     /// # Errors
     /// E030 for anything else.
     pub fn parse(text: &str) -> Result<Self> {
+        Self::of_pairs(split_outside_quotes(text))
+    }
+
+    /// The columns of a file with two taggings of its words: with the right tags, `tag`, and with the predicted ones,
+    /// `pred`. All else is as in [`Columns::parse`].
+    ///
+    /// # Errors
+    /// E030 if one of the two is not named.
+    ///
+    /// ```
+    /// use data::{Column, Columns};
+    /// let [gold, predicted] = Columns::parse_both("token=1,tag=2,pred=guess")?;
+    /// assert_eq!([&gold.token, &predicted.token], [&Column::Number(1); 2]);
+    /// assert_eq!([gold.tag, predicted.tag], [Column::Number(2), Column::Name("guess".into())]);
+    /// # Ok::<(), data::Error>(())
+    /// ```
+    pub fn parse_both(text: &str) -> Result<[Self; 2]> {
+        let predicts = |pair: &&str| pair.split_once('=').is_some_and(|(k, _)| k.trim() == "pred");
+        let (pred, others): (Vec<&str>, Vec<&str>) = split_outside_quotes(text).partition(predicts);
+        let gold = Self::of_pairs(others)?;
+        // Read as if it were the only one of tags.
+        let tags = pred.iter().map(|pair| pair.trim_start().strip_prefix("pred").expect("its key"));
+        let tags: Vec<String> = tags.map(|rest| format!("tag{rest}")).collect();
+        let Self { tag, .. } = Self::of_pairs(tags.iter().map(String::as_str))?;
+        for (name, column) in [("tag", &gold.tag), ("pred", &tag)] {
+            if matches!(column, Column::Auto | Column::Absent) {
+                return Err(Error::new("E030", format!("no column `{name}`")).help(BOTH_HELP));
+            }
+        }
+        Ok([gold.clone(), Self { tag, ..gold }])
+    }
+
+    fn of_pairs<'a>(pairs: impl IntoIterator<Item = &'a str>) -> Result<Self> {
         let mut columns = Self::default();
-        for pair in split_outside_quotes(text) {
+        for pair in pairs {
             let (key, value) = pair.split_once('=').ok_or_else(|| bad_option(pair))?;
             let column = match key.trim() {
                 "token" | "word" => &mut columns.token,

@@ -6,7 +6,9 @@
 //! the tokens. Lines that begin with `#` are comments unless they are tokens: such a line has as
 //! many fields as the others and a tag in the right place.
 
-use crate::columns::{Column, Layout, Sample, TAG_NAMES, TOKEN_NAMES, find_known, no_tags, rivals};
+use crate::columns::{
+    Column, Columns, Layout, Sample, TAG_NAMES, TOKEN_NAMES, find_known, no_tags, rivals,
+};
 use crate::corpus::{Corpus, CorpusBuilder, Source};
 use crate::error::{Error, Result, Warning};
 use crate::read::{ReadOptions, Text};
@@ -30,11 +32,22 @@ pub(crate) fn read(
     if options.require_tags {
         check_header(text, lines[0], split, &sample)?;
     }
-    let layout = find_layout(text, &sample, n_fields, options)?;
+    let layout = find_layout(text, &sample, n_fields, options).map_err(|error| {
+        let unlike = lines.len() > 2 * sample.columns[0].len();
+        let found_out = options.columns == Columns::default() && split == Split::Blanks;
+        if unlike && found_out { running_text(text, &error) } else { error }
+    })?;
     source.columns = layout.option(|place| (place + 1).to_string());
     let warning = other_tags(text, &sample, layout, split, options);
     let corpus = Lines { text, split, layout }.read(source)?;
     Ok((corpus, warning.into_iter().collect()))
+}
+
+/// E009 where no tags were found, and most lines have another number of fields than the commonest: these are no columns.
+fn running_text(text: Text<'_>, error: &Error) -> Error {
+    text.error("E009", format!("{}: this looks like running text", error.message), None).help(
+        "`longhand tag` reads running text; tagged text has a token and its tag on each line, with a tab or a blank between them",
+    )
 }
 
 /// W032 where the tag column was told by its place among others that hold tags too.

@@ -11,7 +11,7 @@ use crate::interner::Interner;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// Comma, semicolon or tab separated values with quotes and, as a rule, a header.
+    /// Comma, semicolon, tab or `|` separated values with quotes and, as a rule, a header.
     Csv,
     /// One token a line in columns, a blank line after each sentence.
     Conll,

@@ -59,7 +59,7 @@ impl<'a> Table<'a> {
         let first = text.first_line();
         let delimiter = header_delimiter(first, &options.columns).unwrap_or_else(|| {
             let count = |delimiter: &u8| split_header(first, *delimiter).len();
-            [b'\t', b';', b','].into_iter().max_by_key(count).expect("three candidates")
+            [b'|', b'\t', b';', b','].into_iter().max_by_key(count).expect("four candidates")
         });
         // Files with tabs come from CoNLL habits as often as from spreadsheets: there a quote that
         // stands alone is a token.

@@ -198,7 +198,7 @@ pub(crate) fn header_delimiter(line: &str, columns: &Columns) -> Option<u8> {
         let known = find_known(&fields, TOKEN_NAMES).is_some() || columns.names().any(named);
         fields.len() > 1 && known && fields.iter().all(|field| split_tag(field).is_none())
     };
-    let candidates = [b',', b';', b'\t'].into_iter().filter(is_header);
+    let candidates = [b'|', b',', b';', b'\t'].into_iter().filter(is_header);
     candidates.max_by_key(|&delimiter| split_header(line, delimiter).len())
 }
 

@@ -80,6 +80,10 @@ fn a_missing_column_comes_with_the_option_that_names_it() {
         "error[E002]: no tag column: lines hold one field\n  --> x.txt\n  \
          help: write word and tag on each line, with a tab or a blank between them",
     );
+    let prose = error("x.txt", "Ann left Oslo on Monday.\nIt rained.\n\nBob stayed in Rome.\n");
+    let message = "no entity tag in column 5; values: Monday. 100 %: this looks like running text";
+    assert_eq!((prose.code, prose.message.as_str()), ("E009", message));
+    assert!(prose.help.unwrap().contains("`longhand tag` reads running text"));
     let columns = error("x.csv", "EU B-ORG\nis O\n");
     assert!(columns.help.unwrap().contains("--format conll"));
     assert_eq!(with_columns("x.conll", "a O\n", "tag=Tag").code, "E002");

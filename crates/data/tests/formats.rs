@@ -76,6 +76,8 @@ fn csv_columns_are_known_by_header_in_any_order_and_case() {
     assert_eq!(shown(&parse("ner.csv", text)), "in/O Iraq/B-geo\nso/O");
     let text = "id;label;token\n1;O;a\n";
     assert_eq!(shown(&parse("x", text)), "a/O", "semicolons, and no extension");
+    let text = "Word|POS|Tag\nRome, Italy|NNP|B-geo\n";
+    assert_eq!(shown(&parse("x.csv", text)), "Rome, Italy/NNP/B-geo");
     let text = "token\tner\n\"\tO\na b\tO\n";
     assert_eq!(shown(&parse("x.tsv", text)), "\"/O a b/O", "tabs, and a quote that is a word");
 }

@@ -22,7 +22,9 @@ mod parse;
 pub use length::Extent;
 pub use parse::nearest;
 
-use parse::{exact_length, known_key, line_of, parse_file, parse_value, plainly, preset_table};
+use parse::{
+    exact_length, known_key, no_section, parse_file, parse_value, place_of, plainly, preset_table,
+};
 
 /// Names of the presets and their texts; the first is the default.
 pub const PRESETS: [(&str, &str); 4] = [
@@ -194,8 +196,10 @@ impl Config {
         }
         for (key, value) in written.into_iter().flatten().filter(|(key, _)| key != "preset") {
             let (path, text) = file.expect("a table was read from it");
-            let line = line_of(text, &key);
-            known_key(&table, &key).map_err(|e| e.at(path, line, None))?;
+            no_section(&key, &value).and_then(|()| known_key(&table, &key)).map_err(|e| {
+                let (line, column) = place_of(text, &key).unzip();
+                e.at(path, line, column)
+            })?;
             table.insert(key, value);
         }
         exact_length(&mut table, |key| flags.iter().any(|(k, _)| k == key));
@@ -214,8 +218,8 @@ impl Config {
             // The file is to blame for a value that it gives and no flag does.
             let mut words = e.message.split(|c: char| !c.is_alphanumeric() && c != '-');
             let key = words.find(|w| keys.iter().any(|k| k == w)).unwrap_or_default().to_owned();
-            match file.and_then(|(path, text)| Some((path, line_of(text, &key)?))) {
-                Some((path, line)) if !flagged(&key) => e.at(path, line, None),
+            match file.and_then(|(path, text)| Some((path, place_of(text, &key)?))) {
+                Some((path, (line, column))) if !flagged(&key) => e.at(path, line, column),
                 _ => e,
             }
         })
@@ -676,7 +680,14 @@ mod tests {
             Config::resolve(Some("repaired"), file, &flags(set)).unwrap_err().to_string()
         };
         let text = fail("epochs = 3\nlerning-rate = 1\n", &[]);
-        assert!(text.contains("my.toml:2") && text.contains("`learning-rate`?"), "{text}");
+        assert!(text.contains("my.toml:2:1") && text.contains("`learning-rate`?"), "{text}");
+        for section in ["[train]\nepochs = 3\n", "train.epochs = 3\n", "[[train]]\nepochs = 3\n"] {
+            let text = fail(&format!("batch = 8\n  {section}"), &[]);
+            assert!(text.contains("E040") && text.contains("`train` is a section"), "{text}");
+            assert!(text.contains("my.toml:2:"), "{text}");
+        }
+        let text = fail("  epochs = 0\n", &[]);
+        assert!(text.contains("E041") && text.contains("my.toml:1:3"), "{text}");
         let text = fail("epochs = \n", &[]);
         assert!(text.contains("my.toml:1:"), "{text}");
         let text = fail("", &[("batch", "many")]);

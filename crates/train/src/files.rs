@@ -1,6 +1,6 @@
 //! Files that are whole or not there at all.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -86,11 +86,13 @@ impl Pending {
 }
 
 impl Write for Pending {
+    /// An error holds that of this crate, with the file's own name.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.file {
+        let written = match &mut self.file {
             Target::New(file) => file.write(bytes),
             Target::There(file) => file.write(bytes),
-        }
+        };
+        written.map_err(|e| io::Error::new(e.kind(), cannot_write(&self.path, &e)))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -100,8 +102,14 @@ impl Write for Pending {
 
 /// E042 for a file that cannot be written.
 pub(crate) fn cannot_write(path: &Path, e: &io::Error) -> Error {
-    let error = Error::new("E042", format!("cannot write {}: {}", path.display(), reason(e)))
-        .at(path, None, None);
+    if let Some(error) = e.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        return error.clone(); // it was told by `Pending`
+    }
+    cannot(&format!("write {}", path.display()), path, e)
+}
+
+fn cannot(what: &str, path: &Path, e: &io::Error) -> Error {
+    let error = Error::new("E042", format!("cannot {what}: {}", reason(e))).at(path, None, None);
     match e.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             error.help("make room, or write elsewhere; what was written before is whole")
@@ -131,15 +139,31 @@ fn permissions() -> fs::Permissions {
     fs::metadata(".").expect("a working directory").permissions()
 }
 
+/// Keeps other trainings out of a folder for as long as the value lives. None where the system cannot lock folders: then
+/// nothing keeps them out.
+///
+/// # Errors
+/// E012 if another is at work.
+pub fn lock_folder(path: &Path) -> Result<Option<File>> {
+    let Ok(folder) = File::open(path) else { return Ok(None) };
+    match folder.try_lock() {
+        Ok(()) => Ok(Some(folder)),
+        Err(TryLockError::Error(_)) => Ok(None),
+        Err(TryLockError::WouldBlock) => {
+            let message = format!("another training writes into {} just now", path.display());
+            let error = Error::new("E012", message);
+            Err(error.help("wait until it has ended, or another folder with `-o`"))
+        }
+    }
+}
+
 /// Makes a folder and those above it.
 ///
 /// # Errors
 /// E042 with the system's reason.
 pub fn make_folder(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).map_err(|e| {
-        Error::new("E042", format!("cannot make the folder {}: {e}", path.display()))
-            .at(path, None, None)
-    })
+    fs::create_dir_all(path)
+        .map_err(|e| cannot(&format!("make the folder {}", path.display()), path, &e))
 }
 
 #[cfg(test)]
@@ -156,5 +180,27 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         let error = write_atomically(&dir.path().join("no/b.txt"), b"").unwrap_err();
         assert_eq!(error.code, "E042");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_is_locked_for_one_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = lock_folder(dir.path()).unwrap();
+        assert_eq!(lock_folder(dir.path()).unwrap_err().code, "E012");
+        drop(lock);
+        assert!(lock_folder(dir.path()).unwrap().is_some());
+        assert!(lock_folder(&dir.path().join("none")).unwrap().is_none());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_cannot_be_written_is_told_by_its_own_name() {
+        let full = Path::new("/dev/full");
+        let error = write_atomically(full, b"x").unwrap_err();
+        assert!(error.message.starts_with("cannot write /dev/full: No space"), "{error}");
+        let error = Pending::new(full).unwrap().write_all(b"x").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert!(error.downcast::<Error>().unwrap().message.starts_with("cannot write /dev/full"));
     }
 }

@@ -8,6 +8,7 @@
 //! checkpoint          all that a resumed run needs          after each epoch and when interrupted
 //! members/1, 2, …     a folder like this one each           until the end, where `members` is not 1
 //! without-dev/        a whole run, before dev is learned    first of all, with `refit`
+//! unfinished/         a run that is to replace this one     until it is finished
 //! check.json          what the data doctor found            at the end
 //! predictions.jsonl.gz  every entity of dev and test        at the end
 //! test.conll          token, gold, predicted                at the end
@@ -15,38 +16,45 @@
 //! report.html         all of this for people                after that
 //! ```
 //!
-//! Each file is written under a temporary name and renamed.
+//! Each file is written under a temporary name and renamed. A run that is written over stays as it is until the new one, which
+//! is trained in `unfinished/`, has all of its files: [`RunFolder::take_place`].
 
 use std::fmt::Write;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use data::{Error, Result};
 
 use crate::config::Config;
-use crate::files::{TEMPORARY, make_folder, write_atomically};
+use crate::files::{TEMPORARY, cannot_write, lock_folder, make_folder, write_atomically};
 use crate::model::file::{all_tensors, write};
 use crate::model::{MetaOf, Model, Provenance};
 use crate::summary::Summary;
 use crate::trainer::{EpochRecord, Observer, Outcome, Trainer};
 
-/// Every file that a run writes.
+/// Every file that a run writes. The first says that it is finished, the last is what it is for.
 pub const FILES: [&str; 10] = [
     "scores.json",
     "report.html",
     "predictions.jsonl.gz",
     "check.json",
     "checkpoint",
-    "model.safetensors",
     "config.toml",
     "history.csv",
     "metrics.jsonl",
     "test.conll",
+    "model.safetensors",
 ];
 
 /// The folder of a run.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    /// The folder of the run that this one takes the place of when it is finished.
+    replaces: Option<PathBuf>,
+    /// Held from [`RunFolder::begin`] on, so that two trainings do not write into one folder.
+    lock: OnceLock<File>,
 }
 
 /// What to do with a folder that already holds a run.
@@ -82,21 +90,33 @@ pub struct LastFiles {
 }
 
 impl RunFolder {
-    /// Looks at `path` and changes nothing yet.
+    fn at(path: PathBuf) -> Self {
+        Self { path, replaces: None, lock: OnceLock::new() }
+    }
+
+    /// Looks at `path` and changes nothing yet, but for a finished run that was stopped while it took its place.
     ///
     /// # Errors
     /// E012 if it holds a run and `if_there` is [`IfThere::Refuse`]; E043 if there is nothing to resume.
     pub fn claim(path: &Path, if_there: IfThere) -> Result<Self> {
-        let folder = Self { path: path.to_owned() };
-        let finished = folder.is_finished();
-        let begun = folder.has_begun() || folder.without_dev().path.exists();
         let shown = path.display();
         if path.exists() && !path.is_dir() {
             return Err(Error::new("E012", format!("{shown} is a file, and a run is a folder"))
                 .help("another name with `-o`"));
         }
+        let folder = Self::at(path.to_owned());
+        let next = || Self { replaces: Some(path.into()), ..Self::at(folder.file("unfinished")) };
+        if folder.config().exists() && next().is_finished() {
+            next().take_place()?;
+        }
+        let next = next();
+        let finished = folder.is_finished();
+        let [begun, anew] =
+            [&folder, &next].map(|run| run.has_begun() || run.without_dev().path.exists());
         let holds = |run: &Self| FILES.iter().find(|name| run.file(name).exists());
-        let there = holds(&folder).or_else(|| holds(&folder.without_dev()));
+        let both = [&folder, &next];
+        let there =
+            both.into_iter().find_map(|run| holds(run).or_else(|| holds(&run.without_dev())));
         match (if_there, there) {
             (IfThere::Refuse, Some(name)) => {
                 let what = match (finished, begun) {
@@ -104,11 +124,18 @@ impl RunFolder {
                     (_, true) => "an interrupted run".to_owned(),
                     _ => format!("a file of the name {name}"),
                 };
-                let resume = if begun && !finished { "`--resume` to go on with it, " } else { "" };
+                let what = if anew { what + ", and one begun to take its place" } else { what };
+                let resume = match (anew, begun && !finished) {
+                    (true, _) => "`--resume` to go on with the latter, ",
+                    (_, true) => "`--resume` to go on with it, ",
+                    _ => "",
+                };
                 Err(Error::new("E012", format!("{shown} holds {what}")).help(format!(
                     "{resume}another folder with `-o`, or `--force` to write over it"
                 )))
             }
+            (IfThere::Overwrite, Some(_)) => Ok(next),
+            (IfThere::Resume, _) if anew => Ok(next),
             (IfThere::Resume, _) if finished => Err(Error::new(
                 "E043",
                 format!("the run in {shown} is finished: there is nothing to resume"),
@@ -138,7 +165,12 @@ impl RunFolder {
 
     /// The run that `refit` learns the threshold from: one without dev's sentences.
     pub fn without_dev(&self) -> Self {
-        Self { path: self.file("without-dev") }
+        Self::at(self.file("without-dev"))
+    }
+
+    /// Where the run is to be in the end, and what it takes the place of there.
+    pub fn replaces(&self) -> Option<&Path> {
+        self.replaces.as_deref()
     }
 
     /// Whether all is written.
@@ -167,8 +199,8 @@ impl RunFolder {
     /// Trains to the end of the run, or until the observer stops it.
     ///
     /// # Errors
-    /// E011 if training diverged (the best model so far is kept), E042 if a file cannot be written,
-    /// E043 if the checkpoint does not fit.
+    /// E011 if training diverged (the best model so far is kept), E012 if another training is at work there, E042 if a
+    /// file cannot be written, E043 if the checkpoint does not fit.
     pub fn train(
         &self,
         trainer: &mut Trainer,
@@ -205,16 +237,13 @@ impl RunFolder {
     /// Makes the folder, without what an earlier run left, and puts the configuration on record.
     ///
     /// # Errors
-    /// E042 if that cannot be written.
+    /// E012 if another training is at work there, E042 if it cannot be written.
     pub fn begin(&self, config: &Config, if_there: IfThere) -> Result<()> {
-        if if_there != IfThere::Resume {
-            make_folder(&self.path)?;
-        }
+        make_folder(&self.path)?;
+        self.lock()?;
         if if_there == IfThere::Overwrite {
             // An old result must not stand beside a new one.
             self.clear();
-            self.without_dev().clear();
-            let _ = std::fs::remove_dir(self.without_dev().path); // if nothing of another's is in it
         }
         remove_leftovers(&self.path);
         // A run that is gone on with has its own already, which a run of other settings, soon refused, leaves alone; and
@@ -226,12 +255,91 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Removes what a run writes. What is not there is fine.
-    fn clear(&self) {
-        for name in FILES {
-            let _ = std::fs::remove_file(self.file(name));
+    /// Keeps other trainings out for as long as this value lives.
+    ///
+    /// # Errors
+    /// E012 if another is at work.
+    fn lock(&self) -> Result<()> {
+        if self.lock.get().is_some() {
+            return Ok(());
         }
-        let _ = std::fs::remove_dir_all(self.members());
+        let folder = self.replaces().unwrap_or(&self.path);
+        if let Some(lock) = lock_folder(folder)? {
+            self.lock.get_or_init(|| lock);
+        }
+        Ok(())
+    }
+
+    /// Removes what a run writes, that of the run within it too. What is not there is fine.
+    fn clear(&self) {
+        self.clear_but(&[]);
+    }
+
+    fn clear_but(&self, kept: &[&str]) {
+        for name in FILES.iter().filter(|name| !kept.contains(name)) {
+            let _ = fs::remove_file(self.file(name));
+        }
+        let _ = fs::remove_dir_all(self.members());
+        if self.without_dev().path.exists() {
+            self.without_dev().clear();
+            let _ = fs::remove_dir(self.without_dev().path); // if nothing of another's is in it
+        }
+    }
+
+    /// A finished run takes the place of the one that it replaces, if it replaces one. What is in the folder besides runs is left
+    /// alone. Stopped on the way, it goes on when the folder is claimed again: the model moves first and what says that the run is
+    /// finished last.
+    ///
+    /// # Errors
+    /// E042 if a file cannot be moved.
+    pub fn take_place(self) -> Result<Self> {
+        let Some(path) = self.replaces.clone() else { return Ok(self) };
+        self.lock()?;
+        let place = Self::at(path);
+        self.clear_progress();
+        if self.model().exists() {
+            // Nothing is moved yet. These two will be replaced: there is a model at any time.
+            place.clear_but(&["model.safetensors", "config.toml"]);
+        }
+        self.move_file("model.safetensors", &place)?;
+        if self.without_dev().path.exists() {
+            make_folder(&place.without_dev().path)?;
+            self.without_dev().move_files(&place.without_dev())?;
+        }
+        self.move_files(&place)?;
+        Ok(place)
+    }
+
+    /// Moves all files of the run, in the order of [`RunFolder::take_place`], and removes the folder.
+    fn move_files(&self, to: &Self) -> Result<()> {
+        for name in FILES.iter().rev() {
+            self.move_file(name, to)?;
+        }
+        let _ = fs::remove_dir(&self.path); // if nothing of another's is in it
+        Ok(())
+    }
+
+    fn move_file(&self, name: &str, to: &Self) -> Result<()> {
+        let to = to.file(name);
+        match fs::rename(self.file(name), &to) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(cannot_write(&to, &e)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes a run that ended before anything was reached, so that the next one finds the folder as this one did.
+    pub fn leave_if_nothing_was_reached(&self) {
+        let members = fs::read_dir(self.members()).into_iter().flatten().flatten();
+        let within = members.map(|member| member.path()).chain([self.without_dev().path]);
+        for run in within.filter(|run| run.is_dir()) {
+            Self::at(run).leave_if_nothing_was_reached();
+        }
+        let _ = fs::remove_dir(self.members()); // if nothing is left in it
+        let reached = self.has_begun() || self.model().exists() || self.without_dev().path.exists();
+        if !reached && self.config().exists() {
+            self.clear();
+            let _ = fs::remove_dir(&self.path); // if nothing of another's is in it
+        }
     }
 
     /// Trains each member by itself, with a seed of its own, and puts them together.
@@ -245,7 +353,7 @@ impl RunFolder {
         let n = trainer.config().members;
         let (mut members, mut history) = (Vec::new(), Vec::new());
         for k in 0..n {
-            let folder = Self { path: self.members().join((k + 1).to_string()) };
+            let folder = Self::at(self.members().join((k + 1).to_string()));
             let seed = trainer.config().seed + k as u64;
             let config = Config { members: 1, seed, ..trainer.config().clone() };
             let mut member = Trainer::new(config, trainer.dataset_for_member())?;
@@ -279,9 +387,14 @@ impl RunFolder {
         write_atomically(&self.file("predictions.jsonl.gz"), &last.predictions)?;
         write_atomically(&self.file("test.conll"), last.test_conll.as_bytes())?;
         write_atomically(&self.file("scores.json"), scores.as_bytes())?;
-        let _ = std::fs::remove_file(self.checkpoint());
-        let _ = std::fs::remove_dir_all(self.members());
+        self.clear_progress();
         Ok(())
+    }
+
+    /// Removes what a finished run needs no more.
+    fn clear_progress(&self) {
+        let _ = fs::remove_file(self.checkpoint());
+        let _ = fs::remove_dir_all(self.members());
     }
 
     fn write_history(&self, history: &[EpochRecord]) -> Result<()> {
@@ -296,10 +409,10 @@ impl RunFolder {
 
 /// Removes what a run that was killed had not yet given a name. If that fails, it only takes room.
 fn remove_leftovers(folder: &Path) {
-    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
     let ours = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with(TEMPORARY);
     for file in files.filter(|file| ours(&file.file_name())) {
-        let _ = std::fs::remove_file(file.path());
+        let _ = fs::remove_file(file.path());
     }
 }
 

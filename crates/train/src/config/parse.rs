@@ -6,10 +6,19 @@ use data::{Error, Result};
 
 use super::PRESETS;
 
-/// The line, from 1, on which a file gives this key.
-pub(super) fn line_of(text: &str, key: &str) -> Option<u64> {
-    let gives = |line: &str| line.split_once('=').is_some_and(|(k, _)| k.trim() == key);
-    text.lines().position(gives).map(|n| n as u64 + 1)
+/// Line and column, from 1, at which a file gives this key or opens a section of this name.
+pub(super) fn place_of(text: &str, key: &str) -> Option<(u64, u64)> {
+    let table = toml::de::DeTable::parse(text).ok()?;
+    let (key, _) = table.get_ref().iter().find(|(k, _)| k.get_ref() == key)?;
+    Some(place(text, key.span().start))
+}
+
+/// Line and column of a byte, from 1.
+fn place(text: &str, byte: usize) -> (u64, u64) {
+    let before = &text[..byte];
+    let line = before.matches('\n').count() as u64 + 1;
+    let column = before.chars().rev().take_while(|&c| c != '\n').count() as u64 + 1;
+    (line, column)
 }
 
 /// The known name nearest to `word`, if one is near enough to be meant.
@@ -35,10 +44,7 @@ pub(super) fn preset_table(name: &str) -> Result<toml::Table> {
 
 pub(super) fn parse_file(path: &Path, text: &str) -> Result<toml::Table> {
     text.parse().map_err(|e: toml::de::Error| {
-        let at = e.span().map_or(0, |s| s.start);
-        let before = &text[..at];
-        let line = before.matches('\n').count() as u64 + 1;
-        let column = before.chars().rev().take_while(|&c| c != '\n').count() as u64 + 1;
+        let (line, column) = place(text, e.span().map_or(0, |s| s.start));
         let message = e.message().lines().next().unwrap_or("not TOML").to_owned();
         Error::new("E041", message)
             .at(path, line, column)
@@ -69,6 +75,17 @@ pub(super) fn exact_length(table: &mut toml::Table, gives: impl Fn(&str) -> bool
     if gives("epochs") || gives("batch") {
         table.insert("min-steps".into(), toml::Value::Integer(0));
     }
+}
+
+/// Keys of a file stand by themselves, not in sections.
+pub(super) fn no_section(key: &str, value: &toml::Value) -> Result<()> {
+    let in_array =
+        |value: &toml::Value| value.as_array().is_some_and(|a| a.iter().any(toml::Value::is_table));
+    if !value.is_table() && !in_array(value) {
+        return Ok(());
+    }
+    Err(Error::new("E040", format!("`{key}` is a section, and a configuration has none"))
+        .help("take the section's name out: each key stands on a line by itself"))
 }
 
 pub(super) fn known_key(table: &toml::Table, key: &str) -> Result<()> {
