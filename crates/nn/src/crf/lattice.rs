@@ -142,15 +142,20 @@ impl Lattice {
         }
         let last = prev.expect("a sentence has at least one token");
         add(self.log_c[sentence.len()], 0.0, chain.end[last]);
+        if nll.is_nan() || nll >= 0.0 {
+            return nll;
+        }
         // Z contains the path itself, so only rounding can take the difference below 0: at most half a
-        // unit in the last place for each number and each sum. Anything more would be a mistake here.
-        let rounding = f64::EPSILON * (sentence.len() + 4) as f64 * sizes;
-        debug_assert!(
-            nll >= -rounding || nll.is_nan(),
-            "log Z is below a path's score by {}",
-            -nll
-        );
-        if nll < 0.0 && nll >= -rounding { 0.0 } else { nll }
+        // unit in the last place for each number and each sum, also in the log c_t, which is taken from the
+        // largest score and potential, forbidden ones among them. Anything more would be a mistake here.
+        let exp = &chain.exp;
+        for t in 0..sentence.len() {
+            sizes += sentence.row(t).iter().fold(0.0, |top: f64, s| top.max(s.f64().abs()));
+            sizes += if t == 0 { exp.top_start.abs() } else { exp.top_transition.abs() };
+        }
+        let rounding = f64::EPSILON * (sentence.len() + 4) as f64 * (sizes + exp.top_end.abs());
+        debug_assert!(nll >= -rounding, "log Z is below a path's score by {}", -nll);
+        if nll >= -rounding { 0.0 } else { nll }
     }
 }
 
@@ -242,6 +247,19 @@ mod tests {
         assert!(p.column(1).iter().all(|p| (p - 1.0).abs() < 1e-12), "{p}");
         let log_z = chain.log_partitions(&scores, &packing)[0];
         assert!((log_z + 1000.0).abs() < 1e-9, "{log_z}");
+    }
+
+    /// log c is taken from the largest score, whose last place is coarser than the loss.
+    #[test]
+    fn a_forbidden_tag_with_a_large_score_makes_no_loss_negative() {
+        let allowed =
+            Allowed::new(vec![true; 9], vec![false, true, true], vec![false, true, false]);
+        let packing = Packing::new(vec![1]);
+        for k in 0..1000 {
+            let scores = ndarray::array![[284.04 + 0.01 * f64::from(k), 1.0, 0.0]];
+            let nll = allowed.chain().negative_log_likelihoods(&scores, &[1], &packing)[0];
+            assert!((0.0..1e-12).contains(&nll), "{nll}");
+        }
     }
 
     #[test]
