@@ -23,6 +23,7 @@ use data::features::WINDOW;
 /// A network that is trained on a machine, and the batch that is on its way there.
 pub struct Gpu {
     network: Network,
+    description: Description,
     /// Where the present batch lies, and what was sent ahead to the other place.
     slot: usize,
     ahead: Option<(u32, Vec<u32>)>,
@@ -38,16 +39,9 @@ impl Gpu {
         trainer: &Trainer,
     ) -> std::result::Result<Self, CudaError> {
         let average = trainer.config.average > 0.0;
-        let network = Network::new(machine, describe(&trainer.tagger.spec), average)?;
-        Ok(Self { network, slot: 0, ahead: None })
-    }
-
-    /// Sends a batch to the place that is not in use.
-    fn send(&mut self, trainer: &Trainer, sentences: &[u32]) -> Result<()> {
-        let batch = encode(trainer, self.network.description(), sentences);
-        self.network.stage(1 - self.slot, batch).map_err(|e| error(&e))?;
-        self.ahead = Some((trainer.position.epoch, sentences.to_vec()));
-        Ok(())
+        let description = describe(&trainer.tagger.spec);
+        let network = Network::new(machine, description.clone(), average)?;
+        Ok(Self { network, description, slot: 0, ahead: None })
     }
 }
 
@@ -87,20 +81,27 @@ impl Device for Gpu {
     fn step(&mut self, trainer: &Trainer, job: &Job<'_>) -> Result<Done> {
         let failed = |e: CudaError| error(&e);
         let sent = self.ahead.take();
-        if sent != Some((trainer.position.epoch, job.sentences.to_vec())) {
-            self.send(trainer, job.sentences)?;
-            self.ahead = None;
-        }
         self.slot = 1 - self.slot;
+        if sent != Some((trainer.position.epoch, job.sentences.to_vec())) {
+            let batch = encode(trainer, &self.description, job.sentences);
+            self.network.stage(self.slot, batch).map_err(failed)?;
+        }
         let noise = cuda::Noise {
             seed: trainer.config.seed,
             epoch: trainer.position.epoch,
             purpose: Purpose::Dropout as u32,
             locked: trainer.config.locked,
         };
-        self.network.step(self.slot, noise, &rates(trainer, job)).map_err(failed)?;
-        if let Some(next) = job.next {
-            self.send(trainer, next)?; // while the step runs
+        // The next batch is read beside the launches, not after them: a small batch's kernels are done soon.
+        let Self { network, description, slot, .. } = self;
+        let (launched, next) = rayon::join(
+            || network.step(*slot, noise, &rates(trainer, job)),
+            || job.next.map(|next| (next, encode(trainer, description, next))),
+        );
+        launched.map_err(failed)?;
+        if let Some((sentences, batch)) = next {
+            self.network.stage(1 - self.slot, batch).map_err(failed)?; // while the step runs
+            self.ahead = Some((trainer.position.epoch, sentences.to_vec()));
         }
         let done = self.network.outcome().map_err(failed)?;
         Ok(Done { loss: done.loss, right: done.right, finite: done.finite })
