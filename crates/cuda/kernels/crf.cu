@@ -15,9 +15,12 @@
 //
 // All are logarithms, scaled at every step so that exp alpha adds up to 1: no score is too large, and f32 is enough. (Any
 // l_t would do to that end, but with the maximum ds is up to five times as far off after a hundred steps.) What the rules
-// forbid is minus infinity and gets no gradient. A block takes a sentence; thread j takes tag j, and j + the number of
-// threads, and so on. The transitions' gradients are left a row a sentence, to be added from the first to the last. A and
-// its gradient lie in shared memory (crf_loss) or, with more tags than have room there, where they are (crf_loss_wide).
+// forbid is minus infinity and gets no gradient.
+//
+// A block takes a sentence. Four neighbouring threads take tag j, and j + a fourth of the block, and so on; they share its
+// sums, since a step waits for the longest of them, and the first of the four does what there is once a tag. The
+// transitions' gradients are left a row a sentence, to be added from the first to the last. A and its gradient lie in
+// shared memory (crf_loss) or, with more tags than have room there, where they are (crf_loss_wide).
 #include "device.h"
 
 struct Potentials {
@@ -48,42 +51,41 @@ struct CrfLoss {
     float weight;
 };
 
-// log sum_i exp(x_i - l + y_i), y_i being `stride` apart; minus infinity if all are. The likeliest x are near l, and
-// x - l is taken first: beside it, y is not rounded to what is left of it beside x.
+INLINE float larger(float a, float b) { return b > a || b != b ? b : a; }
+
+// log sum_i exp(x_i - l + y_i), y_i being `stride` apart, or 0 without y; minus infinity if all are. Of the four threads
+// each takes every fourth i, and all have the sum. The likeliest x are near l, and x - l is taken first: beside it, y is
+// not rounded to what is left of it beside x.
 INLINE float log_sum_exp(const float* x, float l, const float* y, uint32_t stride, uint32_t n) {
     float top = MINUS_INFINITY, sum = 0.0f;
-    for (uint32_t i = 0; i < n; i++) {
-        float v = x[i] - l + y[i * stride];
-        top = v > top || v != v ? v : top;
-    }
-    if (top == MINUS_INFINITY) return top;
-    for (uint32_t i = 0; i < n; i++) sum += expf(x[i] - l + y[i * stride] - top);
-    return top + logf(sum);
-}
-
-INLINE float largest(const float* x, uint32_t n) {
-    float top = MINUS_INFINITY;
-    for (uint32_t i = 0; i < n; i++) top = x[i] > top || x[i] != x[i] ? x[i] : top;
-    return top;
+    for (uint32_t i = threadIdx.x % 4; i < n; i += 4) top = larger(top, x[i] - l + (y ? y[i * stride] : 0.0f));
+    top = larger(top, __shfl_xor_sync(0xffffffffu, top, 1));
+    top = larger(top, __shfl_xor_sync(0xffffffffu, top, 2));
+    const bool none = top == MINUS_INFINITY;
+    for (uint32_t i = threadIdx.x % 4; i < n && !none; i += 4)
+        sum += expf(x[i] - l + (y ? y[i * stride] : 0.0f) - top);
+    sum += __shfl_xor_sync(0xffffffffu, sum, 1);
+    sum += __shfl_xor_sync(0xffffffffu, sum, 2);
+    return none ? top : top + logf(sum);
 }
 
 template <bool IN_SHARED>
 INLINE void crf_loss_of(const CrfLoss& p) {
-    const uint32_t K = p.n_tags, first = threadIdx.x, threads = blockDim.x, r = blockIdx.x, length = p.lengths[r];
+    const uint32_t K = p.n_tags, r = blockIdx.x, length = p.lengths[r], threads = blockDim.x;
+    const uint32_t lane = threadIdx.x % 4, first = threadIdx.x / 4, apart = threads / 4;
     float* part = p.parts + (uint64_t)r * (K * K + 2 * K);
     SHARED(float, edge);              // (2, K) b, e
     float* x_both = edge + 2 * K;     // (2, K) v_t on the way there, b_t on the way back
-    float* alphas = x_both + 2 * K;   // (2, K) exp(v_t - max v_t); alpha_t and alpha_{t-1} on the way back
-    float* beta = alphas + 2 * K;     // (K) beta_t(j) is its thread's
+    float* alphas = x_both + 2 * K;   // (2, K) alpha_t and alpha_{t-1} on the way back
+    float* beta = alphas + 2 * K;     // (K) beta_t(j) is its first thread's
     float* a_shared = beta + K;       // (K, K)
     const float* a = IN_SHARED ? a_shared : p.potentials;
-    float* pairs = IN_SHARED ? a_shared + K * K : part;  // (K, K) expected less right pairs; column j is its thread's
-    for (uint32_t j = first; j < K; j += threads)
-        for (uint32_t i = 0; i < K; i++) {
-            if (IN_SHARED) a_shared[i * K + j] = p.potentials[i * K + j];
-            pairs[i * K + j] = 0.0f;
-        }
-    for (uint32_t e = first; e < 2 * K; e += threads) edge[e] = p.potentials[K * K + e];
+    float* pairs = IN_SHARED ? a_shared + K * K : part;  // (K, K) expected less right pairs; of column j each thread has
+                                                         // its rows
+    for (uint32_t e = threadIdx.x; IN_SHARED && e < K * K; e += threads) a_shared[e] = p.potentials[e];
+    for (uint32_t j = first; j < K; j += apart)
+        for (uint32_t i = lane; i < K; i += 4) pairs[i * K + j] = 0.0f;
+    for (uint32_t e = threadIdx.x; e < 2 * K; e += threads) edge[e] = p.potentials[K * K + e];
     __syncthreads();
 
     double loss = 0.0;
@@ -92,19 +94,17 @@ INLINE void crf_loss_of(const CrfLoss& p) {
         float* x = x_both + (t & 1) * K;
         const float* x_prev = x_both + ((t + 1) & 1) * K;
         uint64_t row = p.starts[t] + r;
-        for (uint32_t j = first; j < K; j += threads) {
-            float score = p.scores[row * K + j];
-            x[j] = score + (t ? log_sum_exp(x_prev, l, a + j, K, K) : edge[j]);  // (2)
+        for (uint32_t j0 = 0; j0 < K; j0 += apart) {  // all threads of a warp go round as often
+            uint32_t j = j0 + first;
+            const bool there = j < K;
+            float score = there && lane == 0 ? p.scores[row * K + j] : 0.0f;
+            float from = t ? log_sum_exp(x_prev, l, a + (there ? j : 0), K, K) : there ? edge[j] : 0.0f;
+            if (there && lane == 0) x[j] = score + from;  // (2)
         }
         __syncthreads();
-        float top = largest(x, K), sum = 0.0f;
-        float* shares = alphas + ((t + 1) & 1) * K;
-        for (uint32_t j = first; j < K; j += threads) shares[j] = expf(x[j] - top);
-        __syncthreads();
-        for (uint32_t j = 0; j < K; j++) sum += shares[j];
-        l = top == MINUS_INFINITY ? top : top + logf(sum);  // (2)
-        for (uint32_t j = first; j < K; j += threads) p.alpha[row * K + j] = x[j] - l;
-        if (first == 0) {
+        l = log_sum_exp(x, 0.0f, nullptr, 0, K);  // (2)
+        for (uint32_t j = first; j < K && lane == 0; j += apart) p.alpha[row * K + j] = x[j] - l;
+        if (threadIdx.x == 0) {
             uint32_t y = p.tags[row];
             float potential = t ? a[p.tags[p.starts[t - 1] + r] * K + y] : edge[y];
             p.log_sums[row] = l;
@@ -114,9 +114,9 @@ INLINE void crf_loss_of(const CrfLoss& p) {
     const uint64_t last = p.starts[length - 1] + r;
     const float* x_last = x_both + ((length - 1) & 1) * K;
     const float l_end = log_sum_exp(x_last, l, edge + K, 1, K);  // (3)
-    if (first == 0) p.losses[r] = loss + l_end - edge[K + p.tags[last]];
+    if (threadIdx.x == 0) p.losses[r] = loss + l_end - edge[K + p.tags[last]];
 
-    for (uint32_t j = first; j < K; j += threads) {
+    for (uint32_t j = first; j < K && lane == 0; j += apart) {
         beta[j] = edge[K + j] - l_end;  // (3')
         alphas[((length - 1) & 1) * K + j] = p.alpha[last * K + j];
     }
@@ -124,12 +124,13 @@ INLINE void crf_loss_of(const CrfLoss& p) {
     for (uint32_t t = length; t-- > 0;) {
         uint64_t row = p.starts[t] + r;
         const uint64_t prev = t ? p.starts[t - 1] + r : row;
+        const uint32_t y = p.tags[row], y_prev = p.tags[prev];
         float* b = x_both + (t & 1) * K;
         const float* alpha = alphas + (t & 1) * K;
         float* alpha_prev = alphas + ((t + 1) & 1) * K;
-        for (uint32_t j = first; j < K; j += threads) {
+        for (uint32_t j = first; j < K && lane == 0; j += apart) {
             alpha_prev[j] = p.alpha[prev * K + j];
-            float excess = expf(alpha[j] + beta[j]) - (p.tags[row] == j ? 1.0f : 0.0f);
+            float excess = expf(alpha[j] + beta[j]) - (y == j ? 1.0f : 0.0f);
             float weighted = p.weight * excess;
             p.ds[row * K + j] = weighted;  // (1')
             if (t + 1 == length) part[K * K + K + j] = p.forbidden[K * K + K + j] ? 0.0f : weighted;
@@ -138,17 +139,21 @@ INLINE void crf_loss_of(const CrfLoss& p) {
         }
         __syncthreads();
         if (t == 0) break;
-        for (uint32_t j = first; j < K; j += threads) {
-            for (uint32_t i = 0; i < K; i++)
-                pairs[i * K + j] += expf(alpha_prev[i] + a[i * K + j] + b[j]);
-            if (p.tags[row] == j) pairs[p.tags[prev] * K + j] -= 1.0f;
-            beta[j] = log_sum_exp(b, 0.0f, a + j * K, 1, K);  // (2')
+        for (uint32_t j0 = 0; j0 < K; j0 += apart) {
+            uint32_t j = j0 + first;
+            const bool there = j < K;
+            for (uint32_t i = lane; i < K && there; i += 4) {
+                float pair = expf(alpha_prev[i] + a[i * K + j] + b[j]);
+                pairs[i * K + j] += y_prev == i && y == j ? pair - 1.0f : pair;
+            }
+            float sum = log_sum_exp(b, 0.0f, a + (there ? j : 0) * K, 1, K);  // (2')
+            if (there && lane == 0) beta[j] = sum;
         }
     }
-    for (uint32_t j = first; j < K; j += threads)
-        for (uint32_t i = 0; i < K; i++)
+    for (uint32_t j = first; j < K; j += apart)
+        for (uint32_t i = lane; i < K; i += 4)
             part[i * K + j] = p.forbidden[i * K + j] ? 0.0f : p.weight * pairs[i * K + j];
 }
 
-KERNEL(crf_loss, CrfLoss, 128) { crf_loss_of<true>(p); }
-KERNEL(crf_loss_wide, CrfLoss, 128) { crf_loss_of<false>(p); }
+KERNEL(crf_loss, CrfLoss, 256) { crf_loss_of<true>(p); }
+KERNEL(crf_loss_wide, CrfLoss, 256) { crf_loss_of<false>(p); }

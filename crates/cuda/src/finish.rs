@@ -6,7 +6,7 @@ use crate::arguments::{
 };
 use crate::batch::At;
 use crate::forward::Moved;
-use crate::network::{Done, Group, REST, TAG_BYTES, tag_launch};
+use crate::network::{CRF_THREADS, Done, Group, REST, TAG_BYTES, tag_launch};
 use crate::{CudaError, Head, Launch, Network, Rates, Span, Which};
 
 /// Blocks that sum the squares of a group.
@@ -75,7 +75,8 @@ impl Network {
         };
         let room = self.engine.machine.shared_memory();
         let shared = [4 * 2 * k * k, TAG_BYTES * k];
-        let (kernel, launch) = tag_launch(["crf_loss", "crf_loss_wide"], b, k, shared, room)?;
+        let kernels = ["crf_loss", "crf_loss_wide"];
+        let (kernel, launch) = tag_launch(kernels, CRF_THREADS, b, k, shared, room)?;
         self.engine.launch(kernel, launch, args)?;
         let place = self.places.crf.clone();
         let grads = self.group(REST).grads.part(place.start, place.len());

@@ -59,8 +59,9 @@ pub(crate) const REST: usize = 3;
 /// Bytes of shared memory a tag that the CRF needs beside its transitions; Viterbi needs fewer.
 pub(crate) const TAG_BYTES: usize = 28;
 
-/// Threads of a block in the kernels with a thread a tag, at most.
-const TAG_THREADS: usize = 128;
+/// Threads that share a tag, and threads of a block at most: in the loss of a CRF, in Viterbi.
+pub(crate) const CRF_THREADS: [usize; 2] = [4, 256];
+const VITERBI_THREADS: [usize; 2] = [1, 128];
 
 pub(crate) type Done = Result<(), CudaError>;
 
@@ -138,6 +139,7 @@ impl Network {
         // Known before anything is trained: every head keeps some rows of scores in a block's memory.
         tag_launch(
             [""; 2],
+            VITERBI_THREADS,
             1,
             description.n_tags,
             [0, TAG_BYTES * description.n_tags],
@@ -375,27 +377,28 @@ impl Network {
             n_tags: k as u32,
         };
         let (sentences, room) = (at.batch.sentences(), self.engine.machine.shared_memory());
-        let (kernel, launch) =
-            tag_launch(["viterbi", "viterbi_wide"], sentences, k, [4 * k * k, 8 * 2 * k], room)?;
+        let (kernels, shared) = (["viterbi", "viterbi_wide"], [4 * k * k, 8 * 2 * k]);
+        let (kernel, launch) = tag_launch(kernels, VITERBI_THREADS, sentences, k, shared, room)?;
         self.engine.launch(kernel, launch, args)?;
         Ok(tags)
     }
 }
 
-/// A block a sentence, a thread a tag or a few; `kernels`: the one that keeps `shared[0]` bytes of transitions in
+/// A block a sentence, `each` threads a tag and `most` in all; `kernels`: the one that keeps `shared[0]` bytes of transitions in
 /// shared memory, which has `room`, and the one that has no need to.
 ///
 /// # Errors
 /// If not even the `shared[1]` bytes that both need are there.
 pub(crate) fn tag_launch(
     kernels: [&'static str; 2],
+    [each, most]: [usize; 2],
     sentences: usize,
     n_tags: usize,
     shared: [usize; 2],
     room: usize,
 ) -> Result<(&'static str, Launch), CudaError> {
     let [transitions, both] = shared;
-    let block = n_tags.next_multiple_of(32).min(TAG_THREADS) as u32;
+    let block = (each * n_tags).next_multiple_of(32).min(most) as u32;
     let grid = [sentences as u32, 1, 1];
     if both > room {
         return Err(CudaError::NoKernel(format!("{n_tags} tags")));
