@@ -3,9 +3,8 @@
 //! `cudarc` looks a function up when it is first called and panics if there is no library to look in or no such function
 //! in it, so both are asked for before anything else. Two streams: kernels on one, batches on their way on the other.
 //!
-//! `sys::CUresult` is an enum of CUDA 12.4. A newer driver may answer with a code that it lacks, which Rust leaves
-//! undefined; `cudarc` has no other type. All codes of 12.4 mean the same in newer drivers, and new ones belong to
-//! functions that are not called here.
+//! `sys::CUresult` is an enum of CUDA 12.4. The codes in it mean the same in newer drivers; but should one fail with a
+//! code of its own, the enum would hold what it has no name for, which Rust leaves undefined. `cudarc` has no other type.
 #![allow(unsafe_code)]
 
 use std::borrow::Cow;
