@@ -29,6 +29,7 @@ corpus = load("corpus", "peers/corpus.py")
 table = load("table", "peers/table.py")
 made_up = HERE / "gpu" / "made_up.py"
 losses = HERE / "gpu" / "losses.py"
+ncu = HERE / "gpu" / "ncu.py"
 
 
 class Baselines(unittest.TestCase):
@@ -144,6 +145,27 @@ class Gpu(unittest.TestCase):
                 done = subprocess.run([sys.executable, losses, *paths, bound], capture_output=True, text=True)
                 self.assertEqual(done.returncode, code, done.stderr)
                 self.assertIn("0.990 % apart over 2 epochs", done.stdout)
+
+    def test_losses_that_are_no_numbers_or_not_there_are_no_agreement(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "a"
+            for rows in ("1,nan\n", ""):
+                path.write_text("epoch,loss\n" + rows)
+                done = subprocess.run([sys.executable, losses, path, path, "0.01"], capture_output=True)
+                self.assertEqual(done.returncode, 1, rows)
+
+    def test_times_of_kernels_are_summed_by_name_and_a_report_without_any_is_an_error(self):
+        head = '"ID","Kernel Name","Metric Name","Metric Unit","Metric Value"'
+        rows = [("adam", "1,000"), ("products(Products)", "5000"), ("adam", "2000")]
+        lines = [f'"{i}","{name}","gpu__time_duration.sum","ns","{ns}"' for i, (name, ns) in enumerate(rows)]
+        for report, code in (("\n".join(["==PROF== ", "epoch 1", head, *lines, "done"]), 0), ("==ERROR== no", 1)):
+            done = subprocess.run([sys.executable, ncu, "32"], input=report, capture_output=True, text=True)
+            self.assertEqual(done.returncode, code, done.stderr)
+            seen = [json.loads(line) for line in done.stdout.splitlines()]
+            if code == 0:
+                self.assertEqual([line["who"] for line in seen], ["products", "adam"])
+                self.assertEqual([line["mean_us"] for line in seen], [5, 1.5])
+                self.assertEqual(seen[0]["percent"], 62.5)
 
 
 class Corpus(unittest.TestCase):

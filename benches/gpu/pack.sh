@@ -3,8 +3,8 @@
 #
 #     benches/gpu/pack.sh DIR [DATA.csv [SPLIT]]
 #
-# DIR then holds programs, tests and scripts; without DATA a corpus of the size of GMB that is made up. Over there:
-# DIR/run.sh. The programs need that machine's C library to be as new as this one's, and the NVIDIA driver.
+# DIR then holds programs, tests and scripts, some 25 MB; without DATA a corpus of the size of GMB that is made up. Over
+# there: DIR/run.sh. The programs need that machine's C library to be as new as this one's, and the NVIDIA driver.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 to="${1:?DIR}"
@@ -31,8 +31,8 @@ built longhand build --features cuda --bin longhand
 built measure build -p longhand-cuda --features driver,measure --bin longhand-cuda-measure
 built kernel-tests test -p longhand-cuda --features driver --lib --no-run
 built step-tests test -p longhand-train --features cuda --lib --no-run
-cp "$here/run.sh" "$here/torch_lstm.py" "$here/losses.py" "$to/"
-rm -rf "$to"/data.csv* "$to/split.txt" "$to/out" "$to/kernels"
+cp "$here/run.sh" "$here/torch_lstm.py" "$here/losses.py" "$here/ncu.py" "$to/"
+rm -rf "$to"/data.csv* "$to/split.txt" "$to/kernels"
 cp -r crates/cuda/kernels "$to/kernels" # to be changed there, with LONGHAND_CUDA_SRC=kernels
 if [ -n "$data" ]; then
     cp "$data" "$to/data.csv${data##*.csv}"

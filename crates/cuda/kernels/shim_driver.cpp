@@ -8,7 +8,7 @@
 // waits for comes too late, and page-locked memory that is written again too early spoils what is copied from it. New
 // memory holds NaN; addresses outside of it, and arguments that do not fit, end the process.
 //
-// FAKE_CUDA says what is wrong: no-device, old-driver, old-gpu, no-memory, small-blocks (99 KB of shared memory).
+// FAKE_CUDA says what is wrong: no-device, old-driver, old-gpu, no-memory, bad-ptx, small-blocks (99 KB of shared memory).
 #include <chrono>
 #include <deque>
 #include <mutex>
@@ -19,7 +19,7 @@
 namespace {
 
 using Code = int;
-constexpr Code OK = 0, OUT_OF_MEMORY = 2, NO_DEVICE = 100, NOT_FOUND = 500;
+constexpr Code OK = 0, OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_PTX = 218, NOT_FOUND = 500;
 
 std::mutex& one_at_a_time = *new std::mutex;
 using Lock = std::lock_guard<std::mutex>;
@@ -123,8 +123,15 @@ Code cuCtxSynchronize() {
     return OK;
 }
 
-Code cuModuleLoadData(void** module, const void* image) {
-    if (std::strncmp((const char*)image, "// sources ", 11)) return 218;  // invalid PTX
+Code cuModuleLoadDataEx(void** module, const void* image, unsigned n, const int* options, void** values) {
+    if (n != 2 || options[0] != 5 || options[1] != 6) {  // the log of errors, and its size
+        shim::stop("options of the driver's compiler that the shim's driver does not know", "?", n);
+    }
+    if (fault("bad-ptx") || std::strncmp((const char*)image, "// sources ", 11)) {
+        std::snprintf((char*)values[0], (size_t)values[1],
+                      "ptxas application ptx input, line 7; fatal: no such thing\n");
+        return INVALID_PTX;
+    }
     *module = (void*)0xbeef;
     return OK;
 }
@@ -241,6 +248,16 @@ Code cuMemcpyHtoDAsync_v2(uint64_t to, const void* from, size_t bytes, void* s) 
     stream_of(s)->ask([=] {
         check(to, bytes);
         std::memcpy((void*)to, from, bytes);
+    });
+    return OK;
+}
+
+Code cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes, void* s) {
+    Lock lock(one_at_a_time);
+    stream_of(s)->ask([=] {
+        check(from, bytes);
+        check(to, bytes);
+        std::memmove((void*)to, (const void*)from, bytes);
     });
     return OK;
 }

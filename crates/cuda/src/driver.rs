@@ -2,11 +2,14 @@
 //!
 //! `cudarc` looks a function up when it is first called and panics if there is no library to look in or no such function
 //! in it, so both are asked for before anything else. Two streams: kernels on one, batches on their way on the other.
+//!
+//! `sys::CUresult` is an enum of CUDA 12.4. The codes in it mean the same in newer drivers; but should one fail with a
+//! code of its own, the enum would hold what it has no name for, which Rust leaves undefined. `cudarc` has no other type.
 #![allow(unsafe_code)]
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::ffi::{CString, c_void};
+use std::ffi::{CStr, CString, c_void};
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -20,7 +23,7 @@ use crate::error::{LEAST_CAPABILITY, OLDEST_DRIVER};
 use crate::{Address, CudaError, Launch, Machine, PTX};
 
 /// Every function of the driver that is called here.
-const CALLED: [&str; 30] = [
+const CALLED: [&str; 31] = [
     "cuCtxSetCurrent",
     "cuCtxSynchronize",
     "cuDeviceGet",
@@ -42,19 +45,24 @@ const CALLED: [&str; 30] = [
     "cuMemFree_v2",
     "cuMemGetInfo_v2",
     "cuMemHostAlloc",
+    "cuMemcpyDtoDAsync_v2",
     "cuMemcpyDtoHAsync_v2",
     "cuMemcpyHtoDAsync_v2",
     "cuMemsetD8Async",
     "cuModuleGetFunction",
-    "cuModuleLoadData",
+    "cuModuleLoadDataEx",
     "cuStreamCreate",
     "cuStreamDestroy_v2",
     "cuStreamSynchronize",
     "cuStreamWaitEvent",
 ];
 
-/// Bytes of scratch memory that are asked for at once.
+/// Bytes of scratch memory that are asked for at once. With `LONGHAND_CUDA_EXACT` set each piece is asked for by itself,
+/// so that compute-sanitizer sees what reaches from one into the next.
 const CHUNK: usize = 64 << 20;
+
+/// Room for what the driver's compiler says.
+const LOG: usize = 8 << 10;
 
 /// Page-locked memory of this side, from which copies run beside kernels.
 struct Pinned {
@@ -79,6 +87,8 @@ unsafe impl Sync for Loaded {}
 /// The first GPU.
 pub struct Gpu {
     loaded: &'static Loaded,
+    shared_memory: usize,
+    chunk: usize,
     kernels: HashMap<&'static str, sys::CUfunction>,
     /// Kernels and plain copies.
     work: sys::CUstream,
@@ -140,13 +150,39 @@ impl Loaded {
             unsafe { primary_ctx::retain(device) }.map_err(failed("cuDevicePrimaryCtxRetain"))?;
         // SAFETY: retained above.
         unsafe { ctx::set_current(context) }.map_err(failed("cuCtxSetCurrent"))?;
-        let ptx = CString::new(&*kernels((major, minor))?).expect("PTX is text");
-        // SAFETY: the text ends with a 0.
-        let module = unsafe { module::load_data(ptx.as_ptr().cast()) };
-        let module = module.map_err(failed("cuModuleLoadData"))?;
+        let module = load(&CString::new(&*kernels((major, minor))?).expect("PTX is text"))?;
         let name = format!("{name} (compute capability {major}.{minor})");
         Ok(Self { name, context, shared_memory: shared as usize, module })
     }
+}
+
+/// The kernels on the GPU, compiled by the driver; if it will not, what its compiler says.
+fn load(ptx: &CStr) -> Result<sys::CUmodule, CudaError> {
+    use sys::CUjit_option_enum as Jit;
+    let mut log = vec![0u8; LOG];
+    let mut options = [Jit::CU_JIT_ERROR_LOG_BUFFER, Jit::CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES];
+    // A number goes in as if it were an address.
+    let mut values = [log.as_mut_ptr().cast(), LOG as *mut c_void];
+    let mut module = std::ptr::null_mut();
+    // SAFETY: the text ends with a 0; options and values are two each, and the log is as long as they say.
+    let done = unsafe {
+        sys::cuModuleLoadDataEx(
+            &mut module,
+            ptx.as_ptr().cast(),
+            2,
+            options.as_mut_ptr(),
+            values.as_mut_ptr(),
+        )
+    };
+    done.result().map_err(|e| {
+        let end = log.iter().position(|&byte| byte == 0).unwrap_or(LOG);
+        let said = String::from_utf8_lossy(&log[..end]);
+        CudaError::Driver {
+            call: "cuModuleLoadDataEx",
+            what: format!("{:?}: {}", e.0, said.trim()).trim_end_matches(": ").to_owned(),
+        }
+    })?;
+    Ok(module)
 }
 
 /// The kernels as PTX: the committed ones or, for work on kernels where there is a GPU but no cargo, what NVRTC makes
@@ -192,8 +228,11 @@ impl Gpu {
         let copied = new_event(sys::CUevent_flags::CU_EVENT_DISABLE_TIMING)?;
         let timed = sys::CUevent_flags::CU_EVENT_DEFAULT;
         let clock = [new_event(timed)?, new_event(timed)?];
+        let exact = std::env::var_os("LONGHAND_CUDA_EXACT").is_some();
         Ok(Self {
             loaded,
+            shared_memory: loaded.shared_memory,
+            chunk: if exact { 0 } else { CHUNK },
             kernels: HashMap::new(),
             work: new_stream()?,
             copies: new_stream()?,
@@ -202,6 +241,13 @@ impl Gpu {
             pinned: [None, None],
             memory: Vec::new(),
         })
+    }
+
+    /// As if a block had no more shared memory than this: for tests.
+    #[doc(hidden)]
+    pub fn with_shared_memory(mut self, bytes: usize) -> Self {
+        self.shared_memory = self.shared_memory.min(bytes);
+        self
     }
 
     /// Makes the context the present thread's.
@@ -248,11 +294,11 @@ impl Machine for Gpu {
     }
 
     fn shared_memory(&self) -> usize {
-        self.loaded.shared_memory
+        self.shared_memory
     }
 
     fn chunk(&self) -> usize {
-        CHUNK
+        self.chunk
     }
 
     fn alloc(&mut self, bytes: usize) -> Result<Address, CudaError> {
@@ -292,6 +338,9 @@ impl Machine for Gpu {
 
     fn stage(&mut self, slot: usize, to: Address, bytes: &[u8]) -> Result<(), CudaError> {
         self.enter()?;
+        // What was copied from this slot before has long been on its way; this makes sure of it.
+        // SAFETY: the stream lives until `drop`.
+        unsafe { stream::synchronize(self.copies) }.map_err(failed("cuStreamSynchronize"))?;
         let at = self.pin(slot, bytes.len().max(1))?;
         // SAFETY: the pinned memory is as large as `bytes` or larger, and the last copy from it is done.
         unsafe {
@@ -320,6 +369,13 @@ impl Machine for Gpu {
             result::memcpy_dtoh_async(bytes, from, self.work).map_err(failed("cuMemcpyDtoH"))?;
             stream::synchronize(self.work).map_err(failed("cuStreamSynchronize"))
         }
+    }
+
+    fn copy(&mut self, from: Address, to: Address, bytes: usize) -> Result<(), CudaError> {
+        self.enter()?;
+        // SAFETY: both have this many bytes, as the spans that they are from say.
+        unsafe { result::memcpy_dtod_async(to, from, bytes, self.work) }
+            .map_err(failed("cuMemcpyDtoD"))
     }
 
     fn start_clock(&mut self) -> Result<(), CudaError> {
@@ -414,6 +470,10 @@ mod tests {
                 let short = CudaError::OutOfMemory { needed: 5 << 20, free: 3 << 20 };
                 (error == short, "needs 5 MiB, 3 MiB free")
             }
+            "bad-ptx" => (
+                matches!(error, CudaError::Driver { call: "cuModuleLoadDataEx", .. }),
+                "CUDA_ERROR_INVALID_PTX: ptxas application ptx input, line 7; fatal: no such thing",
+            ),
             "bad-sources" => {
                 (matches!(error, CudaError::Sources(_)), "identifier \"x\" is undefined")
             }

@@ -56,6 +56,9 @@ pub trait Machine: Send + Sync {
     /// Copies from the machine when all that was asked for is done.
     fn read(&mut self, from: Address, bytes: &mut [u8]) -> Result<(), CudaError>;
 
+    /// Copies within the machine's memory.
+    fn copy(&mut self, from: Address, to: Address, bytes: usize) -> Result<(), CudaError>;
+
     /// Starts a clock when all that was asked for so far is done.
     fn start_clock(&mut self) -> Result<(), CudaError>;
 

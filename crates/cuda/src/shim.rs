@@ -119,6 +119,14 @@ impl Machine for Shim {
         Ok(())
     }
 
+    fn copy(&mut self, from: Address, to: Address, bytes: usize) -> Result<(), CudaError> {
+        self.check(from, bytes);
+        self.check(to, bytes);
+        // SAFETY: checked.
+        unsafe { std::ptr::copy(from as *const u8, to as *mut u8, bytes) };
+        Ok(())
+    }
+
     fn start_clock(&mut self) -> Result<(), CudaError> {
         self.started = Instant::now();
         Ok(())

@@ -195,7 +195,7 @@ fn narrow_and_wide_inputs_and_gates_that_forget_nothing_agree_with_f64() {
 #[cfg(not(feature = "shim"))]
 #[test]
 fn a_thousand_sentences_agree_with_f64() {
-    for n_hidden in [64, 128] {
+    for n_hidden in [64, 128, 256] {
         let Some(mut e) = engine(0) else { return };
         let lengths: Vec<usize> =
             (0..1000).map(|r| 1 + usize::from(r < 500) + 4 * usize::from(r < 9)).collect();
@@ -261,12 +261,10 @@ fn the_order_of_threads_changes_no_bit() {
     }
 }
 
-#[cfg(feature = "shim")]
 #[test]
 fn a_gpu_with_little_shared_memory_walks_step_by_step_to_the_same_end() {
     let case = Case::new(128, &[6, 5, 1], true, seed());
-    let Some(shim) = crate::shim::Shim::open(0) else { return };
-    let mut e = Engine::new(Box::new(shim.with_shared_memory(99 << 10)));
-    let out = case.run(&mut e);
+    let Some(machine) = with_shared(Some(99 << 10), 0) else { return };
+    let out = case.run(&mut Engine::new(machine));
     case.check("H = 128, step by step", &out);
 }

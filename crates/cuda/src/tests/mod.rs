@@ -11,7 +11,6 @@ mod heads;
 mod lstm;
 mod plain;
 mod rows;
-#[cfg(feature = "shim")]
 mod sanitized;
 mod step;
 
@@ -51,15 +50,24 @@ fn lengths() -> Vec<Vec<usize>> {
     ]
 }
 
+/// With no more shared memory a block than this.
 #[cfg(feature = "shim")]
-fn machine(order: i32) -> Option<Box<dyn Machine>> {
-    Some(Box::new(crate::shim::Shim::open(order)?))
+fn with_shared(most: Option<usize>, order: i32) -> Option<Box<dyn Machine>> {
+    let shim = crate::shim::Shim::open(order)?;
+    Some(Box::new(match most {
+        None => shim,
+        Some(bytes) => shim.with_shared_memory(bytes),
+    }))
 }
 
+/// With no more shared memory a block than this.
 #[cfg(not(feature = "shim"))]
-fn machine(order: i32) -> Option<Box<dyn Machine>> {
-    match crate::gpu() {
-        Ok(gpu) => Some(gpu),
+fn with_shared(most: Option<usize>, order: i32) -> Option<Box<dyn Machine>> {
+    match crate::driver::Gpu::open() {
+        Ok(gpu) => Some(Box::new(match most {
+            None => gpu,
+            Some(bytes) => gpu.with_shared_memory(bytes),
+        })),
         Err(e) if std::env::var_os("LONGHAND_REQUIRE_CUDA").is_some() => panic!("{e}"),
         Err(e) => {
             if order == 0 {
@@ -68,6 +76,10 @@ fn machine(order: i32) -> Option<Box<dyn Machine>> {
             None
         }
     }
+}
+
+fn machine(order: i32) -> Option<Box<dyn Machine>> {
+    with_shared(None, order)
 }
 
 fn engine(order: i32) -> Option<Engine> {

@@ -1,10 +1,11 @@
-//! Every kernel once, with few threads' worth of work: what `crates/cuda/sanitize.sh` runs.
+//! Every kernel once, with few threads' worth of work: what `crates/cuda/sanitize.sh` runs, and `benches/gpu/run.sh` under
+//! NVIDIA's compute-sanitizer.
 
 use super::*;
 
 /// Each thread of a block is one of the system there.
 #[test]
-#[ignore = "for crates/cuda/sanitize.sh; the other tests do more"]
+#[ignore = "for sanitizers; the other tests do more"]
 fn under_a_sanitizer() {
     for (n_hidden, lengths) in [(64, &[3, 2, 1, 1, 1][..]), (128, &[2, 1]), (20, &[3, 1, 1])] {
         let Some(mut e) = engine(0) else { return };

@@ -17,6 +17,7 @@ fn machine(order: i32) -> Option<Box<dyn Machine>> {
     Some(Box::new(cuda::shim::Shim::open(order)?))
 }
 
+/// With no more shared memory a block than this.
 #[cfg(feature = "cuda-shim")]
 fn with_shared_memory(bytes: usize) -> Option<Box<dyn Machine>> {
     Some(Box::new(cuda::shim::Shim::open(0)?.with_shared_memory(bytes)))
@@ -24,19 +25,20 @@ fn with_shared_memory(bytes: usize) -> Option<Box<dyn Machine>> {
 
 #[cfg(not(feature = "cuda-shim"))]
 fn machine(_: i32) -> Option<Box<dyn Machine>> {
-    match cuda::gpu() {
-        Ok(gpu) => Some(gpu),
+    with_shared_memory(usize::MAX)
+}
+
+/// With no more shared memory a block than this.
+#[cfg(not(feature = "cuda-shim"))]
+fn with_shared_memory(bytes: usize) -> Option<Box<dyn Machine>> {
+    match cuda::driver::Gpu::open() {
+        Ok(gpu) => Some(Box::new(gpu.with_shared_memory(bytes))),
         Err(e) if std::env::var_os("LONGHAND_REQUIRE_CUDA").is_some() => panic!("{e}"),
         Err(e) => {
             eprintln!("skipped: {e}");
             None
         }
     }
-}
-
-#[cfg(not(feature = "cuda-shim"))]
-fn with_shared_memory(_: usize) -> Option<Box<dyn Machine>> {
-    machine(0)
 }
 
 struct Nobody;
