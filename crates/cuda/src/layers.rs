@@ -17,8 +17,9 @@ const TILE: u32 = 64;
 const PRODUCTS: usize = 6;
 const SUMS: usize = 16;
 
-/// Tokens that one part of a weight gradient sums over, and the most parts.
-const PART: usize = 256;
+/// Tokens that one part of a weight gradient sums over at least, and the most parts: many small parts keep a GPU busy
+/// with a small batch.
+const PART: usize = 64;
 const MOST_PARTS: usize = 64;
 
 type Done = Result<(), CudaError>;
