@@ -111,7 +111,7 @@ fn stopped_or_killed_it_leaves_the_old_run_as_it_was_and_goes_on_to_the_same_bit
     let (mut child, lines) = second_epoch(&dir, &force);
     for flag in ["--force", "--resume"] {
         let args = train(&["-o", "run", flag]);
-        dir.run(&args).expect(2).says(&["E012", "another training writes into run"]);
+        dir.run(&args).expect(2).says(&["E012", "another training or search writes into run"]);
     }
     assert!(
         Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success()
@@ -163,6 +163,7 @@ fn killed_while_it_takes_its_place_it_goes_on_at_the_next_start() {
         std::fs::remove_dir_all(dir.path("run")).unwrap();
         std::fs::create_dir_all(dir.path("run/unfinished/without-dev")).unwrap();
         old.iter().for_each(|(name, text)| drop(dir.write(&format!("run/{name}"), text)));
+        dir.write("run/unfinished/replaces", "");
         new.iter()
             .for_each(|(name, text)| drop(dir.write(&format!("run/unfinished/{name}"), text)));
         for name in ["scores.json", "report.html"].iter().filter(|_| moved > 0) {

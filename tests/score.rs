@@ -75,11 +75,16 @@ fn columns_of_one_file_are_named() {
     for (columns, says) in [
         ("tag=2", "no column `pred`"),
         ("pred=2", "no column `tag`"),
-        ("tag=2,pred=3,pred=2", "given twice"),
+        ("tag=2,pred=3,pred=2", "\"pred\" is given twice"),
+        ("tag=2,pred=0", "\"pred=0\""),
         ("tag=2,guess=3", "\"guess=3\""),
     ] {
         dir.run(&["score", "plain.txt", "--columns", columns]).expect(2).says(&["E030", says]);
     }
+    // A line is a comment by one tagging and a token by the other.
+    dir.write("hash.txt", "a B-per B-per\n# B-sym sym\nb O O\n");
+    let hash = ["score", "hash.txt", "--columns", "tag=2,pred=3"];
+    dir.run(&hash).expect(2).says(&["E046", "hash.txt:3"]);
     let none = ["score", "plain.txt", "--columns", "tag=2,pred=9"];
     dir.run(&none).expect(2).says(&["E002", "no column 9"]);
 }

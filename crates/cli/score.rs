@@ -139,7 +139,7 @@ fn same_words(gold: &Corpus, predicted: &Corpus) -> Result<()> {
     let fail = |what: String, line: u64| {
         Err(Error::new("E046", what)
             .at(paths[1], line, None)
-            .help("both files must have the same tokens in the same sentences"))
+            .help("both taggings must have the same tokens in the same sentences"))
     };
     for (g, p) in gold.sentences().zip(predicted.sentences()) {
         for j in 0..g.len().min(p.len()) {
@@ -188,6 +188,8 @@ fn one_file(path: &Path, args: &ScoreArgs) -> Result<Taggings> {
         }
     };
     let [(gold, warnings), (predicted, _)] = [read(&both[0])?, read(&both[1])?];
+    // What is a comment or a token of its own may depend on the tag beside it.
+    same_words(&gold, &predicted)?;
     Ok(Taggings { gold, predicted, warnings })
 }
 

@@ -39,6 +39,7 @@ pub fn run(args: &SearchArgs, screen: Screen) -> std::result::Result<(), Stop> {
     data.check(&plan)?;
     make_folder(&folder)?;
     let _lock = lock_folder(&folder)?;
+    check_claim(&folder, args)?; // another may have searched there meanwhile
     let mut table = claim(&folder, &described, args)?;
     let describe = || write_atomically(&folder.join("search.toml"), described.as_bytes());
     // An old search stands until the first trial of the one that is to replace it is done.

@@ -56,7 +56,7 @@ pub fn run(args: &TrainArgs, screen: Screen) -> Result<(), Stop> {
         false => job.train(&folder, config, dataset, if_there, || Ok(())),
         true => job.train_twice(&folder, config, dataset, if_there),
     };
-    let (tables, scored) = trained.inspect_err(|stop| leave(&folder, stop))?;
+    let (tables, scored) = trained.inspect_err(|_| leave(&folder))?;
     drop(job);
     drop(corpus); // the page has to do with the files
     let folder = folder.take_place()?;
@@ -196,15 +196,15 @@ impl Job<'_> {
     }
 }
 
-/// Leaves no run that has reached nothing, and tells that one which was to be written over is as it was, and where the new one
-/// lies.
-fn leave(folder: &RunFolder, stop: &Stop) {
-    if matches!(stop, Stop::Error(error) if error.code == "E012") {
-        return; // another training is at work there
+/// Of a run that was begun: leaves none that has reached nothing, and tells that one which was to be written over is as it
+/// was, and where the new one lies.
+fn leave(folder: &RunFolder) {
+    if !folder.is_begun_here() {
+        return; // another training may be at work there
     }
     folder.leave_if_nothing_was_reached();
     if let Some(old) = folder.replaces() {
-        let new = match folder.model().exists() || folder.has_begun() {
+        let new = match folder.model().exists() || folder.has_progress() {
             true => {
                 format!("; what the new training has reached is in {}", folder.path().display())
             }

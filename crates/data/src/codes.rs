@@ -90,9 +90,9 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "E012",
         "The output folder holds a run. Continue it (--resume), name another folder, or overwrite it (--force): \
-         the old run stands until the new one, meanwhile in the folder `unfinished` within it, is finished. Nor do two \
-         trainings write into one folder at a time. What the \
-         run reads is never written over.",
+         the old run stands until the new one, meanwhile in the folder `unfinished` within it, is finished; --resume \
+         then goes on with that one. Or another training writes there: two do not write into one folder at a time. \
+         What the run reads is never written over.",
     ),
     (
         "E013",

@@ -74,10 +74,14 @@ impl Columns {
         let predicts = |pair: &&str| pair.split_once('=').is_some_and(|(k, _)| k.trim() == "pred");
         let (pred, others): (Vec<&str>, Vec<&str>) = split_outside_quotes(text).partition(predicts);
         let gold = Self::of_pairs(others)?;
-        // Read as if it were the only one of tags.
-        let tags = pred.iter().map(|pair| pair.trim_start().strip_prefix("pred").expect("its key"));
-        let tags: Vec<String> = tags.map(|rest| format!("tag{rest}")).collect();
-        let Self { tag, .. } = Self::of_pairs(tags.iter().map(String::as_str))?;
+        let mut tag = Column::Auto;
+        for pair in pred {
+            if tag != Column::Auto {
+                return Err(Error::new("E030", "\"pred\" is given twice").help(BOTH_HELP));
+            }
+            let (_, value) = pair.split_once('=').expect("its key");
+            tag = parse_column(value.trim()).ok_or_else(|| bad_option(pair))?;
+        }
         for (name, column) in [("tag", &gold.tag), ("pred", &tag)] {
             if matches!(column, Column::Auto | Column::Absent) {
                 return Err(Error::new("E030", format!("no column `{name}`")).help(BOTH_HELP));

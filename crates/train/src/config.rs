@@ -194,13 +194,17 @@ impl Config {
         if let Some(written) = &written {
             exact_length(&mut table, |key| written.contains_key(key));
         }
-        for (key, value) in written.into_iter().flatten().filter(|(key, _)| key != "preset") {
+        for (key, value) in written.into_iter().flatten() {
             let (path, text) = file.expect("a table was read from it");
-            no_section(&key, &value).and_then(|()| known_key(&table, &key)).map_err(|e| {
+            let is_preset = key == "preset";
+            let known = || if is_preset { Ok(()) } else { known_key(&table, &key) };
+            no_section(&key, &value).and_then(|()| known()).map_err(|e| {
                 let (line, column) = place_of(text, &key).unzip();
                 e.at(path, line, column)
             })?;
-            table.insert(key, value);
+            if !is_preset {
+                table.insert(key, value);
+            }
         }
         exact_length(&mut table, |key| flags.iter().any(|(k, _)| k == key));
         for (key, text) in flags {
@@ -686,6 +690,8 @@ mod tests {
             assert!(text.contains("E040") && text.contains("`train` is a section"), "{text}");
             assert!(text.contains("my.toml:2:"), "{text}");
         }
+        let text = fail("[preset]\nname = \"fast\"\n", &[]);
+        assert!(text.contains("my.toml:1:") && text.contains("`preset` is a section"), "{text}");
         let text = fail("  epochs = 0\n", &[]);
         assert!(text.contains("E041") && text.contains("my.toml:1:3"), "{text}");
         let text = fail("epochs = \n", &[]);

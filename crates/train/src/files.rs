@@ -150,7 +150,8 @@ pub fn lock_folder(path: &Path) -> Result<Option<File>> {
         Ok(()) => Ok(Some(folder)),
         Err(TryLockError::Error(_)) => Ok(None),
         Err(TryLockError::WouldBlock) => {
-            let message = format!("another training writes into {} just now", path.display());
+            let message =
+                format!("another training or search writes into {} just now", path.display());
             let error = Error::new("E012", message);
             Err(error.help("wait until it has ended, or another folder with `-o`"))
         }

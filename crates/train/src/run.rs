@@ -8,7 +8,7 @@
 //! checkpoint          all that a resumed run needs          after each epoch and when interrupted
 //! members/1, 2, …     a folder like this one each           until the end, where `members` is not 1
 //! without-dev/        a whole run, before dev is learned    first of all, with `refit`
-//! unfinished/         a run that is to replace this one     until it is finished
+//! unfinished/         a run that is to replace this one     with `--force`, until it is finished
 //! check.json          what the data doctor found            at the end
 //! predictions.jsonl.gz  every entity of dev and test        at the end
 //! test.conll          token, gold, predicted                at the end
@@ -16,18 +16,20 @@
 //! report.html         all of this for people                after that
 //! ```
 //!
-//! Each file is written under a temporary name and renamed. A run that is written over stays as it is until the new one, which
-//! is trained in `unfinished/`, has all of its files: [`RunFolder::take_place`].
+//! Each file is written under a temporary name and renamed. Whose the folder is, and how a new run takes the place of an
+//! old one, stands in `place`.
+
+mod place;
 
 use std::fmt::Write;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use data::{Error, Result};
+use data::Result;
 
 use crate::config::Config;
-use crate::files::{TEMPORARY, cannot_write, lock_folder, make_folder, write_atomically};
+use crate::files::write_atomically;
 use crate::model::file::{all_tensors, write};
 use crate::model::{MetaOf, Model, Provenance};
 use crate::summary::Summary;
@@ -53,8 +55,10 @@ pub struct RunFolder {
     path: PathBuf,
     /// The folder of the run that this one takes the place of when it is finished.
     replaces: Option<PathBuf>,
-    /// Held from [`RunFolder::begin`] on, so that two trainings do not write into one folder.
-    lock: OnceLock<File>,
+    /// What was asked for, of a folder that was claimed; others lie within one.
+    claimed: Option<IfThere>,
+    /// Set from [`RunFolder::begin`] on, and held where the system locks folders: two trainings do not write into one.
+    lock: OnceLock<Option<File>>,
 }
 
 /// What to do with a folder that already holds a run.
@@ -91,61 +95,7 @@ pub struct LastFiles {
 
 impl RunFolder {
     fn at(path: PathBuf) -> Self {
-        Self { path, replaces: None, lock: OnceLock::new() }
-    }
-
-    /// Looks at `path` and changes nothing yet, but for a finished run that was stopped while it took its place.
-    ///
-    /// # Errors
-    /// E012 if it holds a run and `if_there` is [`IfThere::Refuse`]; E043 if there is nothing to resume.
-    pub fn claim(path: &Path, if_there: IfThere) -> Result<Self> {
-        let shown = path.display();
-        if path.exists() && !path.is_dir() {
-            return Err(Error::new("E012", format!("{shown} is a file, and a run is a folder"))
-                .help("another name with `-o`"));
-        }
-        let folder = Self::at(path.to_owned());
-        let next = || Self { replaces: Some(path.into()), ..Self::at(folder.file("unfinished")) };
-        if folder.config().exists() && next().is_finished() {
-            next().take_place()?;
-        }
-        let next = next();
-        let finished = folder.is_finished();
-        let [begun, anew] =
-            [&folder, &next].map(|run| run.has_begun() || run.without_dev().path.exists());
-        let holds = |run: &Self| FILES.iter().find(|name| run.file(name).exists());
-        let both = [&folder, &next];
-        let there =
-            both.into_iter().find_map(|run| holds(run).or_else(|| holds(&run.without_dev())));
-        match (if_there, there) {
-            (IfThere::Refuse, Some(name)) => {
-                let what = match (finished, begun) {
-                    (true, _) => "a finished run".to_owned(),
-                    (_, true) => "an interrupted run".to_owned(),
-                    _ => format!("a file of the name {name}"),
-                };
-                let what = if anew { what + ", and one begun to take its place" } else { what };
-                let resume = match (anew, begun && !finished) {
-                    (true, _) => "`--resume` to go on with the latter, ",
-                    (_, true) => "`--resume` to go on with it, ",
-                    _ => "",
-                };
-                Err(Error::new("E012", format!("{shown} holds {what}")).help(format!(
-                    "{resume}another folder with `-o`, or `--force` to write over it"
-                )))
-            }
-            (IfThere::Overwrite, Some(_)) => Ok(next),
-            (IfThere::Resume, _) if anew => Ok(next),
-            (IfThere::Resume, _) if finished => Err(Error::new(
-                "E043",
-                format!("the run in {shown} is finished: there is nothing to resume"),
-            )),
-            (IfThere::Resume, _) if !begun => Err(Error::new(
-                "E043",
-                format!("{shown} holds no interrupted run: there is nothing to resume"),
-            )),
-            _ => Ok(folder),
-        }
+        Self { path, replaces: None, claimed: None, lock: OnceLock::new() }
     }
 
     /// The folder itself.
@@ -234,114 +184,6 @@ impl RunFolder {
         Ok(Ending::Finished)
     }
 
-    /// Makes the folder, without what an earlier run left, and puts the configuration on record.
-    ///
-    /// # Errors
-    /// E012 if another training is at work there, E042 if it cannot be written.
-    pub fn begin(&self, config: &Config, if_there: IfThere) -> Result<()> {
-        make_folder(&self.path)?;
-        self.lock()?;
-        if if_there == IfThere::Overwrite {
-            // An old result must not stand beside a new one.
-            self.clear();
-        }
-        remove_leftovers(&self.path);
-        // A run that is gone on with has its own already, which a run of other settings, soon refused, leaves alone; and
-        // so has the second training of `refit`, of which the first was told what was asked for.
-        let there = self.config().exists();
-        if !there || if_there != IfThere::Resume && !config.refit {
-            write_atomically(&self.config(), config.to_toml().as_bytes())?;
-        }
-        Ok(())
-    }
-
-    /// Keeps other trainings out for as long as this value lives.
-    ///
-    /// # Errors
-    /// E012 if another is at work.
-    fn lock(&self) -> Result<()> {
-        if self.lock.get().is_some() {
-            return Ok(());
-        }
-        let folder = self.replaces().unwrap_or(&self.path);
-        if let Some(lock) = lock_folder(folder)? {
-            self.lock.get_or_init(|| lock);
-        }
-        Ok(())
-    }
-
-    /// Removes what a run writes, that of the run within it too. What is not there is fine.
-    fn clear(&self) {
-        self.clear_but(&[]);
-    }
-
-    fn clear_but(&self, kept: &[&str]) {
-        for name in FILES.iter().filter(|name| !kept.contains(name)) {
-            let _ = fs::remove_file(self.file(name));
-        }
-        let _ = fs::remove_dir_all(self.members());
-        if self.without_dev().path.exists() {
-            self.without_dev().clear();
-            let _ = fs::remove_dir(self.without_dev().path); // if nothing of another's is in it
-        }
-    }
-
-    /// A finished run takes the place of the one that it replaces, if it replaces one. What is in the folder besides runs is left
-    /// alone. Stopped on the way, it goes on when the folder is claimed again: the model moves first and what says that the run is
-    /// finished last.
-    ///
-    /// # Errors
-    /// E042 if a file cannot be moved.
-    pub fn take_place(self) -> Result<Self> {
-        let Some(path) = self.replaces.clone() else { return Ok(self) };
-        self.lock()?;
-        let place = Self::at(path);
-        self.clear_progress();
-        if self.model().exists() {
-            // Nothing is moved yet. These two will be replaced: there is a model at any time.
-            place.clear_but(&["model.safetensors", "config.toml"]);
-        }
-        self.move_file("model.safetensors", &place)?;
-        if self.without_dev().path.exists() {
-            make_folder(&place.without_dev().path)?;
-            self.without_dev().move_files(&place.without_dev())?;
-        }
-        self.move_files(&place)?;
-        Ok(place)
-    }
-
-    /// Moves all files of the run, in the order of [`RunFolder::take_place`], and removes the folder.
-    fn move_files(&self, to: &Self) -> Result<()> {
-        for name in FILES.iter().rev() {
-            self.move_file(name, to)?;
-        }
-        let _ = fs::remove_dir(&self.path); // if nothing of another's is in it
-        Ok(())
-    }
-
-    fn move_file(&self, name: &str, to: &Self) -> Result<()> {
-        let to = to.file(name);
-        match fs::rename(self.file(name), &to) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(cannot_write(&to, &e)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Removes a run that ended before anything was reached, so that the next one finds the folder as this one did.
-    pub fn leave_if_nothing_was_reached(&self) {
-        let members = fs::read_dir(self.members()).into_iter().flatten().flatten();
-        let within = members.map(|member| member.path()).chain([self.without_dev().path]);
-        for run in within.filter(|run| run.is_dir()) {
-            Self::at(run).leave_if_nothing_was_reached();
-        }
-        let _ = fs::remove_dir(self.members()); // if nothing is left in it
-        let reached = self.has_begun() || self.model().exists() || self.without_dev().path.exists();
-        if !reached && self.config().exists() {
-            self.clear();
-            let _ = fs::remove_dir(&self.path); // if nothing of another's is in it
-        }
-    }
-
     /// Trains each member by itself, with a seed of its own, and puts them together.
     fn train_members(
         &self,
@@ -391,12 +233,6 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Removes what a finished run needs no more.
-    fn clear_progress(&self) {
-        let _ = fs::remove_file(self.checkpoint());
-        let _ = fs::remove_dir_all(self.members());
-    }
-
     fn write_history(&self, history: &[EpochRecord]) -> Result<()> {
         write_atomically(&self.file("history.csv"), history_csv(history).as_bytes())?;
         let lines: Vec<String> = history
@@ -404,15 +240,6 @@ impl RunFolder {
             .map(|r| serde_json::to_string(r).expect("plain values") + "\n")
             .collect();
         write_atomically(&self.file("metrics.jsonl"), lines.concat().as_bytes())
-    }
-}
-
-/// Removes what a run that was killed had not yet given a name. If that fails, it only takes room.
-fn remove_leftovers(folder: &Path) {
-    let files = fs::read_dir(folder).into_iter().flatten().flatten();
-    let ours = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with(TEMPORARY);
-    for file in files.filter(|file| ours(&file.file_name())) {
-        let _ = fs::remove_file(file.path());
     }
 }
 

@@ -282,6 +282,8 @@ fn the_order_of_threads_changes_no_bit_of_a_crf() {
     let mut outs = ORDERS.iter().filter_map(|&order| {
         let d = description(k, Head::Crf);
         let (loss, ds, dw) = loss(machine(order)?, &d, &lengths, (&scores, &tags, &weights));
+        let finite = [&ds, &dw].into_iter().flatten().all(|v| v.is_finite());
+        assert!(finite && loss.iter().all(|l| l.is_finite()), "order {order}"); // NaNs are all alike
         let loss: Vec<u64> = loss.iter().map(|l| l.to_bits()).collect();
         Some((loss, bits(&ds), bits(&dw)))
     });

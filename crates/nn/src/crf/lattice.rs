@@ -146,8 +146,9 @@ impl Lattice {
             return nll;
         }
         // Z contains the path itself, so only rounding can take the difference below 0: at most half a
-        // unit in the last place for each number and each sum, also in the log c_t, which is taken from the
-        // largest score and potential, forbidden ones among them. Anything more would be a mistake here.
+        // unit in the last place for each number and each sum. A log c_t is such a sum, with the largest score and
+        // potential of its step, also those of tags that are forbidden or off the path. Anything more would be a
+        // mistake here.
         let exp = &chain.exp;
         for t in 0..sentence.len() {
             sizes += sentence.row(t).iter().fold(0.0, |top: f64, s| top.max(s.f64().abs()));
@@ -249,7 +250,31 @@ mod tests {
         assert!((log_z + 1000.0).abs() < 1e-9, "{log_z}");
     }
 
-    /// log c is taken from the largest score, whose last place is coarser than the loss.
+    /// log c is a sum with the largest score and the largest potential, whose last places are coarser than the loss.
+    #[test]
+    fn large_scores_and_potentials_off_the_path_make_no_loss_negative() {
+        // Tag 1 is the only one that a sentence may begin and end with.
+        let rules = |transitions| Allowed::new(transitions, vec![false, true], vec![false, true]);
+        let transitions = vec![true, true, false, true];
+        let (only_1, two) = (rules(transitions.clone()), Packing::new(vec![2]));
+        let end_0 = Allowed::new(transitions, vec![false, true], vec![true; 2]); // never reached
+        for k in 0..1000 {
+            let large = 284.04 + 0.01 * f64::from(k);
+            let mut crf = crate::crf::Crf::<f64>::new(2);
+            crf.transitions[[0, 0]] = large;
+            let scores = ndarray::array![[0.3, 0.1], [0.2, 0.7]];
+            let of = |crf: &crate::crf::Crf<f64>, rules| {
+                crf.chain(rules).negative_log_likelihoods(&scores, &[1, 1], &two)[0]
+            };
+            let by_transition = of(&crf, &only_1);
+            crf.transitions[[0, 0]] = 0.0;
+            (crf.end[0], crf.end[1]) = (large, 0.37);
+            for nll in [by_transition, of(&crf, &end_0)] {
+                assert!((0.0..1e-12).contains(&nll), "{large}: {nll}");
+            }
+        }
+    }
+
     #[test]
     fn a_forbidden_tag_with_a_large_score_makes_no_loss_negative() {
         let allowed =
