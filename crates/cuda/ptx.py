@@ -25,7 +25,8 @@ HERE = Path(__file__).resolve().parent
 PTX = HERE / "ptx" / "longhand.ptx"
 OPTIONS = ["--std=c++17", "--fmad=false"]
 # Blocks that must fit a multiprocessor's 65,536 registers side by side; of other kernels one.
-BLOCKS = {"lstm_forward_64": 2, "lstm_backward_64": 2}
+BLOCKS = dict.fromkeys(
+    ["lstm_forward_64", "lstm_backward_64", "lstm_forward_64_one", "lstm_backward_64_one"], 2)
 
 
 def package(name):

@@ -5,6 +5,7 @@
 #include "add.cu"
 #include "product.cu"
 #include "lstm.cu"
+#include "lstm_one.cu"
 #include "lstm_step.cu"
 #include "softmax.cu"
 #include "crf.cu"

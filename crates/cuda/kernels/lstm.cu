@@ -1,72 +1,16 @@
 // LSTM, the whole walk in one launch, for H = 64 and 128. Equations: lstm.h.
 //
 // A block takes 4 sentences and one direction through the steps of the longest of them; blocks know nothing of each
-// other. Its 4H threads hold W_hh in registers (H = 128: half of it in shared memory) and read it once. Thread j
-// belongs to unit u = j / 4. A step has two parts:
-//
-//   product   a thread has a share of W_hh, 16 numbers at a time that belong to 4 sums, and adds up these 4 sums for
-//             all 4 sentences: a float4 that it reads of h or da is good for 16 multiply-adds. Then the threads that
-//             share sums exchange them by shuffles, until each has the whole of those that it needs.
-//   cell      lane q = j % 4 has all gates of unit u in sentence q
+// other. Thread j belongs to unit u = j / 4. A step has two parts: the product with the thread's share of W_hh
+// (lstm_share.h), after which lane q = j % 4 has the sums of all gates of unit u in sentence q, and the cell, which is its own.
 //
 // h (da on the way back) goes to the next step through shared memory, twice as large as needed, so that one barrier a
 // step is enough. What the cell reads of global memory is on its way during the product.
-#include "lstm.h"
+#include "lstm_share.h"
 
-#define WHOLE_WARP 0xffffffffu
 #define SENTENCES 4  // a block
 
-// Lanes whose numbers differ in bit `s` share two sums: afterwards the lane without this bit has the whole of `low`,
-// the other one of `high`.
-INLINE float exchange(float low, float high, int lane, int s) {
-    bool has_bit = lane & s;
-    return (has_bit ? high : low) + __shfl_xor_sync(WHOLE_WARP, has_bit ? low : high, s);
-}
-
-// Four lanes share the sums v; afterwards lane q has the whole of v[q].
-INLINE float sum_of_four(const float v[SENTENCES], int lane) {
-    return exchange(exchange(v[0], v[2], lane, 2), exchange(v[1], v[3], lane, 2), lane, 1);
-}
-
-// Four numbers that lie `stride` apart.
-INLINE float4 four_of(const float* x, int stride) { return {x[0], x[stride], x[2 * stride], x[3 * stride]}; }
-
-// v[o][n] += w[o] x[n] over 4 columns of 4 rows of W_hh. `x` begins at the columns of sentence 0.
-template <int STRIDE>
-INLINE void add_products(const float4 w[4], const float* x, float v[4][SENTENCES]) {
-#pragma unroll
-    for (int n = 0; n < SENTENCES; n++) {
-        float4 xn = *(const float4*)(x + n * STRIDE);
-#pragma unroll
-        for (int o = 0; o < 4; o++) {
-            v[o][n] = fmaf(w[o].x, xn.x, v[o][n]);
-            v[o][n] = fmaf(w[o].y, xn.y, v[o][n]);
-            v[o][n] = fmaf(w[o].z, xn.z, v[o][n]);
-            v[o][n] = fmaf(w[o].w, xn.w, v[o][n]);
-        }
-    }
-}
-
-// A thread's share: H / 16 such groups, `STEP` columns apart, the first R of them in registers, the others in shared
-// memory.
-template <int R, int STEP, int STRIDE>
-INLINE void product_in_registers(const float4* w, const float* x, float v[4][SENTENCES]) {
-#pragma unroll
-    for (int j = 0; j < R; j++) add_products<STRIDE>(w + 4 * j, x + j * STEP, v);
-}
-
-template <int H, int R, int STEP, int STRIDE>
-INLINE void product_in_shared(const float4* rest, const float* x, float v[4][SENTENCES]) {
-#pragma unroll 1  // fetched ahead of time they would not fit the registers
-    for (int j = R; j < H / 16; j++) {
-        const float4* from = rest + (j - R) * 16 * H;
-        const float4 w[4] = {from[0], from[4 * H], from[8 * H], from[12 * H]};
-        add_products<STRIDE>(w, x + j * STEP, v);
-    }
-}
-
-// R of the H / 16 groups of a thread's share of W_hh are in registers. Its share in the product: columns 16 j + 4 q to
-// 16 j + 4 q + 3 of the rows of its unit's gates.
+// R of the H / 16 groups of a thread's share of W_hh are in registers.
 template <int H, int R>
 INLINE void lstm_forward(const Lstm& p) {
     const int STRIDE = H + 8;                           // sentences begin in different banks
@@ -76,13 +20,8 @@ INLINE void lstm_forward(const Lstm& p) {
     const Side& s = p.side[blockIdx.y];
     const int tid = threadIdx.x, u = tid / 4, q = tid % 4;
     const uint32_t mine = blockIdx.x * SENTENCES + q;
-    const float* mine_of_w = s.w_hh + u * H + 4 * q;
-#pragma unroll 1
-    for (int e = 4 * R; e < H / 4; e++)
-        rest[(e - 4 * R) * 4 * H + tid] = four_of(mine_of_w + e % 4 * H * H + e / 4 * 16, 1);
     float4 w[4 * R];
-#pragma unroll
-    for (int e = 0; e < 4 * R; e++) w[e] = four_of(mine_of_w + e % 4 * H * H + e / 4 * 16, 1);
+    share_forward<H, R>(s.w_hh, w, rest);
     for (int e = tid; e < 2 * SENTENCES * STRIDE; e += 4 * H) h_both[e] = 0.0f;
     const float m_h = s.mask && mine < p.sentences ? s.mask[mine * H + u] : 1.0f;
     float* y = p.y + (back ? H : 0) + u;
@@ -96,11 +35,11 @@ INLINE void lstm_forward(const Lstm& p) {
         const bool runs = mine < rows.count;
         const uint32_t row = rows.first + mine;
         float a[4] = {}, v[4][SENTENCES] = {};
-        product_in_shared<H, R, 16, STRIDE>(rest + tid, h + 4 * q, v);  // (4)
+        product_in_shared<H, R, 16, STRIDE, SENTENCES>(rest + tid, h + 4 * q, v);  // (4)
 #pragma unroll
         for (int g = 0; g < 4; g++)
             if (runs) a[g] = s.gates[(uint64_t)row * 4 * H + g * H + u];  // on its way during the product
-        product_in_registers<R, 16, STRIDE>(w, h + 4 * q, v);  // (4)
+        product_in_registers<R, 16, STRIDE, SENTENCES>(w, h + 4 * q, v);  // (4)
 #pragma unroll
         for (int g = 0; g < 4; g++) a[g] = gate(g == 2, a[g] + sum_of_four(v[g], q));  // (5)
         float h_new = 0.0f;
@@ -139,8 +78,7 @@ INLINE Saved saved(const Lstm& p, const Side& s, Rows rows, Rows before, uint32_
     return x;
 }
 
-// The mirror of lstm_forward. A thread's share in the product: rows 64 j + 4 r to 64 j + 4 r + 3 of W_hh, r = its number
-// among 16 neighbours, in the columns of the four units of these 16.
+// The mirror of lstm_forward.
 template <int H, int R>
 INLINE void lstm_backward(const Lstm& p) {
     const int STRIDE = 4 * H + 8;                       // sentences begin in different banks
@@ -150,13 +88,8 @@ INLINE void lstm_backward(const Lstm& p) {
     const Side& s = p.side[blockIdx.y];
     const int tid = threadIdx.x, u = tid / 4, q = tid % 4, r = tid % 16;
     const uint32_t mine = blockIdx.x * SENTENCES + q;
-    const float* mine_of_w = s.w_hh + 4 * r * H + tid / 16 * 4;
-#pragma unroll 1
-    for (int e = 4 * R; e < H / 4; e++)
-        rest[(e - 4 * R) * 4 * H + tid] = four_of(mine_of_w + e / 4 * 64 * H + e % 4, H);
     float4 w[4 * R];
-#pragma unroll
-    for (int e = 0; e < 4 * R; e++) w[e] = four_of(mine_of_w + e / 4 * 64 * H + e % 4, H);
+    share_backward<H, R>(s.w_hh, w, rest);
     const float m_h = s.mask && mine < p.sentences ? s.mask[mine * H + u] : 1.0f;
     const float* dy = p.dy + (back ? H : 0) + u;
     const Range range = range_of(p, back, blockIdx.x * SENTENCES);
@@ -177,16 +110,16 @@ INLINE void lstm_backward(const Lstm& p) {
         __syncthreads();
         if (k == range.begin) break;
         float v[4][SENTENCES] = {};
-        product_in_shared<H, R, 64, STRIDE>(rest + tid, da + 4 * r, v);  // (4')
+        product_in_shared<H, R, 64, STRIDE, SENTENCES>(rest + tid, da + 4 * r, v);  // (4')
         now = before;
         before = walk(p, back, k - 2);  // k - 2 < 0 is beyond the last step: no rows
         c = x.c_prev;
         x = saved<H>(p, s, now, before, mine, u, dy);  // on its way during the product
-        product_in_registers<R, 64, STRIDE>(w, da + 4 * r, v);  // (4')
+        product_in_registers<R, 64, STRIDE, SENTENCES>(w, da + 4 * r, v);  // (4')
         float of_unit[SENTENCES];
 #pragma unroll
         for (int n = 0; n < SENTENCES; n++)
-            of_unit[n] = exchange(exchange(v[0][n], v[2][n], r, 8), exchange(v[1][n], v[3][n], r, 8), r, 4);
+            of_unit[n] = part_of_unit(v[0][n], v[1][n], v[2][n], v[3][n], r);
         dh = sum_of_four(of_unit, q) * m_h;  // (3')
     }
 }

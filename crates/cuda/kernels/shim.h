@@ -300,11 +300,12 @@ inline char* shared_memory() { return block_now->memory; }
 
 #endif
 
-inline float shuffle_xor(unsigned mask, float v, unsigned with, const char* file, int line) {
+// v of the lane `from` of this warp.
+inline float shuffle(unsigned mask, float v, unsigned from, const char* file, int line) {
     if (mask != 0xffffffffu) stop("only shuffles of whole warps are emulated", file, line);
     uint64_t bits = 0;
     std::memcpy(&bits, &v, 4);
-    bits = exchange(bits, (current->number % 32) ^ with, file, line);
+    bits = exchange(bits, from % 32, file, line);
     std::memcpy(&v, &bits, 4);
     return v;
 }
@@ -324,4 +325,5 @@ inline void launch(const Entry& entry, Dim3 grid, Dim3 block, size_t bytes, int 
 #define blockDim (shim::launch_now().block)
 #define gridDim (shim::launch_now().grid)
 #define __syncthreads() shim::synchronize(__FILE__, __LINE__)
-#define __shfl_xor_sync(mask, v, with) shim::shuffle_xor(mask, v, with, __FILE__, __LINE__)
+#define __shfl_sync(mask, v, from) shim::shuffle(mask, v, from, __FILE__, __LINE__)
+#define __shfl_xor_sync(mask, v, with) __shfl_sync(mask, v, (shim::current->number % 32) ^ (with))

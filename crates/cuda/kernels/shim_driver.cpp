@@ -105,6 +105,7 @@ Code cuDeviceGetAttribute(int* value, int which, int) {
     switch (which) {
         case 75: *value = fault("old-gpu") ? 7 : 9; return OK;  // compute capability
         case 76: *value = fault("old-gpu") ? 5 : 0; return OK;
+        case 16: *value = 4; return OK;  // multiprocessors
         case 97: *value = (fault("small-blocks") ? 99 : 227) << 10; return OK;  // shared memory of a block
     }
     shim::stop("an attribute of a device that the shim's driver does not know", "?", which);

@@ -73,7 +73,8 @@ arguments! {
     Side [] { w_hh: Address, mask: Address, gates: Address, c: Address, h_prev: Address }
     Lstm [
         "lstm_forward_64", "lstm_forward_128", "lstm_backward_64", "lstm_backward_128",
-        "lstm_step_forward"
+        "lstm_forward_64_one", "lstm_forward_128_one", "lstm_backward_64_one",
+        "lstm_backward_128_one", "lstm_step_forward"
     ] {
         side: [Side; 2], starts: Address, y: Address, dy: Address,
         sentences: u32, steps: u32, stride: u32, hidden: u32, walked: u32,

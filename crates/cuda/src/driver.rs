@@ -76,6 +76,7 @@ struct Loaded {
     name: String,
     context: sys::CUcontext,
     shared_memory: usize,
+    multiprocessors: usize,
     module: sys::CUmodule,
 }
 
@@ -145,6 +146,8 @@ impl Loaded {
             return Err(CudaError::OldDevice { name, capability: (major, minor) });
         }
         let shared = attribute(Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?;
+        let multiprocessors =
+            attribute(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)? as usize;
         // SAFETY: a context of a device that is there, kept to the end of the process.
         let context =
             unsafe { primary_ctx::retain(device) }.map_err(failed("cuDevicePrimaryCtxRetain"))?;
@@ -152,7 +155,8 @@ impl Loaded {
         unsafe { ctx::set_current(context) }.map_err(failed("cuCtxSetCurrent"))?;
         let module = load(&CString::new(&*kernels((major, minor))?).expect("PTX is text"))?;
         let name = format!("{name} (compute capability {major}.{minor})");
-        Ok(Self { name, context, shared_memory: shared as usize, module })
+        let shared_memory = shared as usize;
+        Ok(Self { name, context, shared_memory, multiprocessors, module })
     }
 }
 
@@ -295,6 +299,10 @@ impl Machine for Gpu {
 
     fn shared_memory(&self) -> usize {
         self.shared_memory
+    }
+
+    fn multiprocessors(&self) -> usize {
+        self.loaded.multiprocessors
     }
 
     fn chunk(&self) -> usize {

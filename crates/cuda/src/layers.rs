@@ -24,6 +24,9 @@ const MOST_PARTS: usize = 64;
 
 type Done = Result<(), CudaError>;
 
+/// A kernel and its launch.
+type Walk = (&'static str, Launch);
+
 /// A machine with scratch memory.
 pub struct Engine {
     /// The machine.
@@ -31,6 +34,8 @@ pub struct Engine {
     pub(crate) scratch: Scratch,
     /// Kernels launched so far.
     pub launches: usize,
+    /// Whether an LSTM's blocks are of one sentence; if it is not said, by the batch and the machine.
+    pub(crate) one_a_block: Option<bool>,
     /// Sums of parts that [`Engine::sum_pending`] will make, with their blocks.
     pending: Vec<(SumParts, u32)>,
 }
@@ -129,7 +134,13 @@ pub struct LstmCache {
 impl Engine {
     /// Over a machine.
     pub fn new(machine: Box<dyn Machine>) -> Self {
-        Self { machine, scratch: Scratch::default(), launches: 0, pending: Vec::new() }
+        Self {
+            machine,
+            scratch: Scratch::default(),
+            launches: 0,
+            one_a_block: None,
+            pending: Vec::new(),
+        }
     }
 
     /// Scratch memory for `len` numbers.
@@ -287,14 +298,31 @@ impl Engine {
         self.each("dropout", len, args)
     }
 
-    /// Whether a layer of this width goes through time in one launch here, and its shared memory.
-    fn whole_walk(&self, n_hidden: usize) -> Option<[usize; 2]> {
-        let shared = match n_hidden {
-            64 => [4 * 2 * 4 * 72, 4 * 2 * 4 * 264],
-            128 => [4 * (2 * 4 * 136 + 64 * 512), 4 * (2 * 4 * 520 + 64 * 512)],
+    /// How a layer goes through time, there and back, if it does so in one launch here: with blocks of four sentences
+    /// or, where these would leave multiprocessors idle, of one.
+    fn whole_walk(&self, h: usize, sentences: usize, sides: usize) -> Option<[Walk; 2]> {
+        let (at_once, rest) = match h {
+            64 => (2, 0),
+            128 => (1, 64 * 4 * h), // numbers of W_hh in shared memory
             _ => return None,
         };
-        shared.iter().all(|&s| s <= self.machine.shared_memory()).then_some(shared)
+        let of_four = [8 * (h + 8), 8 * (4 * h + 8)].map(|numbers| 4 * (numbers + rest));
+        if of_four.iter().any(|&shared| shared > self.machine.shared_memory()) {
+            return None;
+        }
+        let few = sentences * sides <= at_once * self.machine.multiprocessors();
+        let one = self.one_a_block.unwrap_or(few);
+        let kernels = match (h, one) {
+            (64, true) => ["lstm_forward_64_one", "lstm_backward_64_one"],
+            (64, _) => ["lstm_forward_64", "lstm_backward_64"],
+            (_, true) => ["lstm_forward_128_one", "lstm_backward_128_one"],
+            _ => ["lstm_forward_128", "lstm_backward_128"],
+        };
+        let of_one = [2 * h, 8 * h].map(|numbers| 4 * (numbers + rest));
+        let (shared, block) = if one { (of_one, 1) } else { (of_four, 4) };
+        let grid = [sentences.div_ceil(block) as u32, sides as u32, 1];
+        let walk = |way| (kernels[way], Launch { grid, block: 4 * h as u32, shared: shared[way] });
+        Some([walk(0), walk(1)])
     }
 
     /// `x`: the input (N, D), masked as each direction has it → y (N, H or 2H).
@@ -347,12 +375,8 @@ impl Engine {
     pub(crate) fn walk(&mut self, cache: &LstmCache) -> Done {
         let LstmCache { arguments, sides, .. } = *cache;
         let Lstm { sentences, steps, hidden: h, .. } = arguments;
-        match self.whole_walk(h as usize) {
-            Some([shared, _]) => {
-                let kernel = if h == 64 { "lstm_forward_64" } else { "lstm_forward_128" };
-                let grid = [sentences.div_ceil(4), sides as u32, 1];
-                self.launch(kernel, Launch { grid, block: 4 * h, shared }, arguments)
-            }
+        match self.whole_walk(h as usize, sentences as usize, sides) {
+            Some([(kernel, launch), _]) => self.launch(kernel, launch, arguments),
             None => (0..steps).try_for_each(|walked| {
                 let launch = step_launch(h as usize, sentences as usize, sides, 16, 68);
                 self.launch("lstm_step_forward", launch, Lstm { walked, ..arguments })
@@ -373,12 +397,8 @@ impl Engine {
         let (h, tokens, sides) = (shape.n_hidden, layout.tokens, weights.len());
         assert_eq!(dy.len, tokens * h * sides, "dy is shaped like y");
         let arguments = Lstm { dy: dy.at, ..cache.arguments };
-        match self.whole_walk(h) {
-            Some([_, shared]) => {
-                let kernel = if h == 64 { "lstm_backward_64" } else { "lstm_backward_128" };
-                let grid = [layout.sentences.div_ceil(4) as u32, sides as u32, 1];
-                self.launch(kernel, Launch { grid, block: 4 * h as u32, shared }, arguments)?;
-            }
+        match self.whole_walk(h, layout.sentences, sides) {
+            Some([_, (kernel, launch)]) => self.launch(kernel, launch, arguments)?,
             None => {
                 let dc = self.take(2 * layout.sentences * h)?;
                 let dc_back = dc.part(layout.sentences * h, layout.sentences * h).at;

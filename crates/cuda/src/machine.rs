@@ -27,6 +27,9 @@ pub trait Machine: Send + Sync {
     /// Most bytes of shared memory that a block may have.
     fn shared_memory(&self) -> usize;
 
+    /// How many multiprocessors work side by side.
+    fn multiprocessors(&self) -> usize;
+
     /// Bytes that scratch memory is asked for at once; 0: each piece by itself and no larger than needed.
     fn chunk(&self) -> usize;
 

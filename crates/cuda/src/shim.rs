@@ -22,6 +22,7 @@ pub struct Shim {
     launch: LaunchByName,
     order: i32,
     shared: usize,
+    multiprocessors: usize,
     pieces: HashMap<Address, Box<[u64]>>,
     started: Instant,
 }
@@ -40,13 +41,20 @@ impl Shim {
         let library = unsafe { Library::new(&path) }.unwrap_or_else(|e| panic!("{path}: {e}"));
         // SAFETY: the function has this type in kernels/shim.cpp.
         let launch: LaunchByName = unsafe { *library.get(b"shim_launch").expect("the launcher") };
-        let (shared, pieces) = (227 << 10, HashMap::new());
-        Some(Self { library, launch, order, shared, pieces, started: Instant::now() })
+        let (shared, multiprocessors, pieces) = (227 << 10, 4, HashMap::new());
+        let started = Instant::now();
+        Some(Self { library, launch, order, shared, multiprocessors, pieces, started })
     }
 
     /// As if a block had no more shared memory than this.
     pub fn with_shared_memory(mut self, bytes: usize) -> Self {
         self.shared = bytes;
+        self
+    }
+
+    /// As if so many multiprocessors worked side by side.
+    pub fn with_multiprocessors(mut self, n: usize) -> Self {
+        self.multiprocessors = n;
         self
     }
 
@@ -77,6 +85,10 @@ impl Machine for Shim {
 
     fn shared_memory(&self) -> usize {
         self.shared
+    }
+
+    fn multiprocessors(&self) -> usize {
+        self.multiprocessors
     }
 
     fn chunk(&self) -> usize {

@@ -28,6 +28,13 @@ pub(super) struct Out {
     pub sides: Vec<[Vec<f32>; 4]>,
 }
 
+impl Out {
+    fn bits(&self) -> Vec<u32> {
+        let all = std::iter::once(&self.y).chain(self.sides.iter().flatten());
+        all.flat_map(|numbers| bits(numbers)).collect()
+    }
+}
+
 impl Case {
     pub fn new(n_hidden: usize, lengths: &[usize], masks: bool, seed: u64) -> Self {
         // Forget gates that remember, as trained ones do.
@@ -65,7 +72,17 @@ impl Case {
         }
     }
 
+    /// With blocks of one sentence and of four, which give the same bits.
     pub fn run(&self, e: &mut Engine) -> Out {
+        e.one_a_block = Some(true);
+        let one = self.run_so(e);
+        e.one_a_block = Some(false);
+        let four = self.run_so(e);
+        assert!(one.bits() == four.bits(), "H = {}: one sentence a block", self.shape.n_hidden);
+        four
+    }
+
+    fn run_so(&self, e: &mut Engine) -> Out {
         let tokens = self.x.len() / self.shape.n_in;
         let starts = first_rows(&self.lengths);
         let steps = starts.len() - 1;
