@@ -63,6 +63,7 @@ pub fn run(args: &SearchArgs, screen: Screen) -> std::result::Result<(), Stop> {
                 let shown = folder.display();
                 say(&match table.rows().is_empty() && args.train.force {
                     true => {
+                        let _ = std::fs::remove_dir(&folder); // if there was none and nothing is in it
                         format!("interrupted before the first trial was done; {shown} is as it was")
                     }
                     false => format!(
