@@ -59,13 +59,13 @@ INLINE float larger(float a, float b) { return b > a || b != b ? b : a; }
 INLINE float log_sum_exp(const float* x, float l, const float* y, uint32_t stride, uint32_t n) {
     float top = MINUS_INFINITY, sum = 0.0f;
     for (uint32_t i = threadIdx.x % 4; i < n; i += 4) top = larger(top, x[i] - l + (y ? y[i * stride] : 0.0f));
-    top = larger(top, __shfl_xor_sync(0xffffffffu, top, 1));
-    top = larger(top, __shfl_xor_sync(0xffffffffu, top, 2));
+    top = larger(top, __shfl_xor_sync(WHOLE_WARP, top, 1));
+    top = larger(top, __shfl_xor_sync(WHOLE_WARP, top, 2));
     const bool none = top == MINUS_INFINITY;
     for (uint32_t i = threadIdx.x % 4; i < n && !none; i += 4)
         sum += expf(x[i] - l + (y ? y[i * stride] : 0.0f) - top);
-    sum += __shfl_xor_sync(0xffffffffu, sum, 1);
-    sum += __shfl_xor_sync(0xffffffffu, sum, 2);
+    sum += __shfl_xor_sync(WHOLE_WARP, sum, 1);
+    sum += __shfl_xor_sync(WHOLE_WARP, sum, 2);
     return none ? top : top + logf(sum);
 }
 

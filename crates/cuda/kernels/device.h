@@ -24,6 +24,7 @@ extern __shared__ __align__(16) unsigned char shared_memory[];
 #endif
 
 #define MINUS_INFINITY (-1.0f / 0.0f)
+#define WHOLE_WARP 0xffffffffu
 
 // The outcome of a step, 32 bytes that are read back.
 struct Status {

@@ -33,18 +33,17 @@ INLINE void lstm_forward(const Lstm& p) {
         float* h_next = h_both + ((k + 1) & 1) * SENTENCES * STRIDE;
         const Rows rows = walk(p, back, k);
         const bool runs = mine < rows.count;
-        const uint32_t row = rows.first + mine;
+        const uint64_t at = rows.first + mine;
         float a[4] = {}, v[4][SENTENCES] = {};
         product_in_shared<H, R, 16, STRIDE, SENTENCES>(rest + tid, h + 4 * q, v);  // (4)
 #pragma unroll
         for (int g = 0; g < 4; g++)
-            if (runs) a[g] = s.gates[(uint64_t)row * 4 * H + g * H + u];  // on its way during the product
+            if (runs) a[g] = s.gates[at * 4 * H + g * H + u];  // on its way during the product
         product_in_registers<R, 16, STRIDE, SENTENCES>(w, h + 4 * q, v);  // (4)
 #pragma unroll
         for (int g = 0; g < 4; g++) a[g] = gate(g == 2, a[g] + sum_of_four(v[g], q));  // (5)
         float h_new = 0.0f;
         if (runs) {
-            uint64_t at = row;
             h_new = cell(a, c);  // (5)
 #pragma unroll
             for (int g = 0; g < 4; g++) s.gates[at * 4 * H + g * H + u] = a[g];

@@ -7,8 +7,6 @@
 #pragma once
 #include "lstm.h"
 
-#define WHOLE_WARP 0xffffffffu
-
 // Lanes whose numbers differ in bit `s` share two sums: afterwards the lane without this bit has the whole of `low`,
 // the other one of `high`.
 INLINE float exchange(float low, float high, int lane, int s) {

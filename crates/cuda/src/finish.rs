@@ -145,11 +145,10 @@ impl Network {
             Adam { of, status, beta1, beta2, fresh1, fresh2, step, root_scale, epsilon, decay };
         let launch = Launch { grid: [blocks, 1, 1], block: 256, shared: 0 };
         self.engine.launch("adam", launch, args)?;
+        let Some(kept) = rates.average else { return Ok(()) };
         for (&Group { kept: [w, _, _, average], .. }, _) in moved() {
-            if let Some(kept) = rates.average {
-                let args = Average { average: average.at, w: w.at, status, n: w.len as u64, kept };
-                self.engine.each("average", average.len, args)?;
-            }
+            let args = Average { average: average.at, w: w.at, status, n: w.len as u64, kept };
+            self.engine.each("average", average.len, args)?;
         }
         Ok(())
     }

@@ -187,11 +187,6 @@ impl Network {
         Ok(span)
     }
 
-    /// What it is made of.
-    pub fn description(&self) -> &Description {
-        &self.description
-    }
-
     /// What it runs on.
     pub fn machine(&self) -> &dyn Machine {
         &*self.engine.machine

@@ -190,9 +190,11 @@ impl RunFolder {
         let _ = fs::remove_dir_all(self.members());
     }
 
-    /// Removes the mark, and the folder if nothing of another's is in it.
+    /// Removes its mark, if it has one, and the folder if nothing of another's is in it.
     fn remove(&self) {
-        let _ = fs::remove_file(self.file(MARK));
+        if self.replaces.is_some() {
+            let _ = fs::remove_file(self.file(MARK));
+        }
         let _ = fs::remove_dir(&self.path);
     }
 
@@ -335,6 +337,17 @@ mod tests {
         assert!(ours.config().exists());
         ours.leave_if_nothing_was_reached();
         assert!(!ours.path().exists() && path.join("scores.json").exists());
+    }
+
+    #[test]
+    fn a_file_of_the_marks_name_in_a_run_of_its_own_stays() {
+        let (_dir, path) = folder();
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join(MARK), b"mine").unwrap();
+        let run = RunFolder::claim(&path, IfThere::Refuse).unwrap();
+        run.begin(&Config::preset("fast").unwrap(), IfThere::Refuse).unwrap();
+        run.leave_if_nothing_was_reached();
+        assert!(path.join(MARK).exists() && !run.config().exists());
     }
 
     #[test]
